@@ -1,0 +1,1 @@
+"""The values an application handles; `bolide.datastructures` is their public face."""

@@ -1,0 +1,1 @@
+"""HTTP without I/O: pure functions and small state machines, free of ASGI and of any event loop."""

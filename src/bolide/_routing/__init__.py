@@ -1,0 +1,1 @@
+"""How a route is chosen; `bolide.routing` is the public face."""
