@@ -1,0 +1,143 @@
+"""Cookies on the wire: read from a `Cookie` header, write one for `Set-Cookie`.
+
+Reading follows the browsers rather than the grammar of RFC 6265 (section 4.2.1): nothing fails, a
+pair that looks odd is kept. Writing is left to the standard library's `http.cookies`, which quotes
+what has to be quoted and refuses names that are not tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from http.cookies import CookieError, Morsel, SimpleCookie
+from typing import Literal
+
+from bolide._http.dates import format_date
+from bolide.exceptions import BolideError
+
+__all__ = ["IllegalCookieAttribute", "format_cookie", "parse_cookies"]
+
+# A backslash and three octal digits stand for a byte, a backslash and anything else for the latter.
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
+# RFC 6265, section 4.1.1: "any CHAR except CTLs or ';'".
+_NOT_IN_ATTRIBUTES = re.compile(r"[\x00-\x1f\x7f;]")
+# Only its rule for quoting values is used; it holds no cookie.
+_CODEC = SimpleCookie()
+
+
+class IllegalCookieAttribute(BolideError, CookieError, ValueError):
+    """An attribute of a cookie holds a character that would end it, or the header."""
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """Return the cookies of a `Cookie` header.
+
+    The time and the result grow with the length of the header and no faster, so the limit that a
+    server sets to the size of headers is the limit here.
+
+    Args:
+        header: The value of the header; several are joined with `;` first.
+
+    Returns:
+        The values by name. Of two cookies with one name the later stays. A piece without `=` is
+        the value of the cookie with the empty name (RFC 6265bis, section 5.7).
+    """
+    cookies: dict[str, str] = {}
+    for piece in header.split(";"):
+        name, equals, value = piece.partition("=")
+        if not equals:
+            name, value = "", name
+        name = name.strip()
+        value = value.strip()
+        if name or value:
+            cookies[name] = _unquote(value) if value[:1] == '"' else value
+    return cookies
+
+
+def format_cookie(
+    name: str,
+    value: str = "",
+    *,
+    max_age: int | None = None,
+    expires: datetime | str | int | None = None,
+    path: str | None = "/",
+    domain: str | None = None,
+    secure: bool = False,
+    httponly: bool = False,
+    samesite: Literal["lax", "strict", "none"] | None = "lax",
+    partitioned: bool = False,
+) -> str:
+    """Return the value of a `Set-Cookie` header (RFC 6265, section 4.1).
+
+    Args:
+        name: The name, a token.
+        value: Any text; put between quotes, with octal escapes, where it needs it.
+        max_age: Seconds until the cookie ends; None leaves the attribute out.
+        expires: When the cookie ends: seconds from now, an aware UTC time, or a text that is
+            taken as it is; None leaves the attribute out.
+        path: Where the cookie is sent to; None leaves the attribute out.
+        domain: The hosts that the cookie is sent to; None means the one that set it.
+        secure: Whether it is sent over HTTPS only.
+        httponly: Whether it is hidden from scripts.
+        samesite: Which requests from other sites carry it; None leaves the attribute out.
+        partitioned: Whether it is kept apart for each top-level site (Python 3.14 and above).
+
+    Raises:
+        AssertionError: If `samesite` is another word.
+        http.cookies.CookieError: If `name` is not a token, or the name of an attribute.
+        IllegalCookieAttribute: If an attribute holds a control character or a semicolon.
+        ValueError: If `expires` is a time in another zone, or in none, or if this Python cannot
+            write `partitioned`.
+    """
+    if samesite is not None and samesite.lower() not in ("strict", "lax", "none"):
+        raise AssertionError("samesite must be either 'strict', 'lax' or 'none'")
+    morsel: Morsel[str] = Morsel()
+    if partitioned and not morsel.isReservedKey("partitioned"):
+        raise ValueError("Partitioned cookies are only supported in Python 3.14 and above.")
+    coded = _CODEC.value_encode(value)[1]
+    # The coded form stands for the value, too: newer Pythons refuse control characters in either,
+    # and in the coded one they are harmless octal escapes.
+    morsel.set(name, coded, coded)
+    attributes = {
+        "max-age": max_age,
+        "expires": _gmt(expires) if isinstance(expires, datetime) else expires,
+        "path": path,
+        "domain": domain,
+        "samesite": samesite,
+        "secure": secure or None,
+        "httponly": httponly or None,
+        "partitioned": partitioned or None,
+    }
+    for attribute, setting in attributes.items():
+        if setting is not None:
+            _refuse_separators(name, attribute, setting)
+            morsel[attribute] = setting
+    return morsel.OutputString()
+
+
+def _refuse_separators(name: str, attribute: str, setting: object) -> None:
+    # SECURITY: http.cookies writes attributes as they are, so that "/; Domain=example.com" as a
+    # path would set the domain, and a line break would begin another header.
+    if isinstance(setting, str) and _NOT_IN_ATTRIBUTES.search(setting):
+        raise IllegalCookieAttribute(
+            f"The cookie {name!r} has the {attribute} {setting!r}. "
+            "Take out the semicolons and control characters."
+        )
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or value[-1] != '"':
+        return value
+    return _ESCAPE.sub(_unescape, value[1:-1])
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    octal, character = escape.groups()
+    return chr(int(octal, 8)) if octal else character
+
+
+def _gmt(moment: datetime) -> str:
+    # As strict as email.utils.format_datetime, whose message this is.
+    if moment.tzinfo != UTC:
+        raise ValueError("usegmt option requires a UTC datetime")
+    return format_date(moment)

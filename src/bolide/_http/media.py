@@ -1,0 +1,138 @@
+"""Media types: what a file name suggests, and what a Content-Type header says."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+
+__all__ = ["guess_media_type", "guess_type", "parse_media_type"]
+
+# What some or all Pythons from 3.11 on lack, or have under a name that was replaced since. The
+# types are those of the IANA registry; .map has none and gets what ECMA-426 says.
+_ADDED_TYPES = {
+    ".7z": "application/x-7z-compressed",
+    ".atom": "application/atom+xml",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".epub": "application/epub+zip",
+    ".flac": "audio/flac",
+    ".geojson": "application/geo+json",
+    ".glb": "model/gltf-binary",
+    ".gltf": "model/gltf+json",
+    ".ics": "text/calendar",
+    ".js": "text/javascript",
+    ".jsonld": "application/ld+json",
+    ".jxl": "image/jxl",
+    ".m4a": "audio/mp4",
+    ".m4v": "video/mp4",
+    ".map": "application/json",
+    ".markdown": "text/markdown",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".otf": "font/otf",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".rss": "application/rss+xml",
+    ".rtf": "application/rtf",
+    ".toml": "application/toml",
+    ".ttc": "font/collection",
+    ".ttf": "font/ttf",
+    ".wasm": "application/wasm",
+    ".weba": "audio/webm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xhtml": "application/xhtml+xml",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+
+
+def _own_registry() -> mimetypes.MimeTypes:
+    """Return Python's built-in types and ours: the same on every machine."""
+    registry = mimetypes.MimeTypes()
+    for extension, media_type in _ADDED_TYPES.items():
+        registry.add_type(media_type, extension)
+    return registry
+
+
+def _machine_registry() -> mimetypes.MimeTypes:
+    """Return a copy of the process-wide types, which are what the operating system says."""
+    registry = mimetypes.MimeTypes()
+    registry.encodings_map = dict(mimetypes.encodings_map)
+    registry.suffix_map = dict(mimetypes.suffix_map)
+    registry.types_map = (dict(mimetypes.common_types), dict(mimetypes.types_map))
+    return registry
+
+
+_OWN = _own_registry()
+# What differs from this copy was added by the application, through `mimetypes.add_type`.
+_MACHINE = _machine_registry()
+
+# One parameter of a header. In quotes a backslash makes the next character plain, and quotes that
+# are left open reach to the end. Every text from `;` on matches, so nothing is ever tried twice.
+_PARAMETER = re.compile(
+    r"""
+    ;  ([^;=]*)
+    (?: = [ \t]*
+        (?: "  ([^"\\]* (?: \\. [^"\\]* )*)  [^;]*
+        |   ([^;]*)
+        )
+    )?
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def guess_type(path: str | os.PathLike[str]) -> tuple[str | None, str | None]:
+    """Guess the media type of a file and how it is encoded, from its name alone.
+
+    The answer does not depend on the machine (`/etc/mime.types`, the Windows registry): what is
+    an image here is an image in production. A type that the application has registered with
+    `mimetypes.add_type`, after it imported bolide, comes first.
+
+    Args:
+        path: A file name or path; the file need not exist.
+
+    Returns:
+        The type, or None if the name says nothing, and the encoding, such as gzip, or None.
+    """
+    registered = mimetypes.guess_type(path)
+    return _OWN.guess_type(path) if registered == _MACHINE.guess_type(path) else registered
+
+
+def guess_media_type(path: str | os.PathLike[str]) -> str | None:
+    """Guess the media type of a file from its name; `guess_type` without the encoding."""
+    return guess_type(path)[0]
+
+
+def parse_media_type(header: str) -> tuple[str, dict[str, str]]:
+    """Take a Content-Type header apart (RFC 9110, section 8.3.1). Nothing is an error.
+
+    The time and the result grow with the length of the header and no faster.
+
+    Args:
+        header: The value of the header.
+
+    Returns:
+        The media type in lower case, such as `text/html`, possibly empty; and its parameters by
+        name, in lower case. Values keep their case and lose their quotes. Of two parameters with
+        one name the first counts, and one without a name or without a value does not.
+    """
+    essence = header.partition(";")[0]
+    parameters: dict[str, str] = {}
+    for match in _PARAMETER.finditer(header, len(essence)):
+        name, quoted, token = match.groups()
+        name = name.strip().lower()
+        value = (token or "").strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        if name and (value or quoted is not None):
+            parameters.setdefault(name, value)
+    return essence.strip().lower(), parameters
