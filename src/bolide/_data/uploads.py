@@ -1,0 +1,114 @@
+"""What forms are made of: fields, and files that were uploaded.
+
+RULES
+
+A file that is kept in memory is read and written at once. One on disk, a write that moves it to
+disk, and any file object that does not tell are left to a worker thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from bolide._data.headers import Headers
+from bolide._data.multidict import ImmutableMultiDict
+from bolide.concurrency import run_in_threadpool
+
+__all__ = ["FormData", "UploadFile"]
+
+
+class UploadFile:
+    """A file that a client has sent.
+
+    Args:
+        file: Where it is kept, such as a `tempfile.SpooledTemporaryFile`.
+        size: Its length in bytes, if it is known.
+        filename: The name that the client gave it. It can be anything: never use it as a path.
+        headers: The headers of its part of the form.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        size: int | None = None,
+        filename: str | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        self.filename = filename
+        self.file = file
+        self.size = size
+        self.headers = Headers() if headers is None else headers
+
+        # What a spooled file knows about itself; nothing else does.
+        self._max_memory_size = getattr(file, "_max_size", 0)
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type that the client gave it, if any."""
+        content_type: str | None = self.headers.get("content-type")
+        return content_type
+
+    async def write(self, data: bytes) -> None:
+        """Write at the current place; `size` grows with it."""
+        new_size = self.file.tell() + len(data) if self._in_memory else 0
+        if self.size is not None:
+            self.size += len(data)
+        if self._in_memory and (not self._max_memory_size or new_size <= self._max_memory_size):
+            self.file.write(data)
+        else:
+            await run_in_threadpool(self.file.write, data)
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read up to `size` bytes, or all that are left."""
+        if self._in_memory:
+            return self.file.read(size)
+        return await run_in_threadpool(self.file.read, size)
+
+    async def seek(self, offset: int) -> None:
+        """Go to a place, counted in bytes from the start."""
+        if self._in_memory:
+            self.file.seek(offset)
+        else:
+            await run_in_threadpool(self.file.seek, offset)
+
+    async def close(self) -> None:
+        """Close the file, and remove it where it was a temporary one."""
+        if self._in_memory:
+            self.file.close()
+        else:
+            await run_in_threadpool(self.file.close)
+
+    @property
+    def _in_memory(self) -> bool:
+        rolled_to_disk: bool = getattr(self.file, "_rolled", True)
+        return not rolled_to_disk
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(filename={self.filename!r}, size={self.size!r},"
+            f" headers={self.headers!r})"
+        )
+
+
+class FormData(ImmutableMultiDict[str, UploadFile | str]):
+    """The fields and files of a form, by name.
+
+    Args:
+        args: One at the most: a form, a mapping, or pairs.
+        kwargs: More fields.
+    """
+
+    def __init__(
+        self,
+        *args: FormData | Mapping[str, str | UploadFile] | list[tuple[str, str | UploadFile]],
+        **kwargs: str | UploadFile,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+
+    async def close(self) -> None:
+        """Close every file."""
+        for _, value in self.multi_items():
+            if isinstance(value, UploadFile):
+                await value.close()
