@@ -1,0 +1,125 @@
+"""The few things about callables, awaitables and task groups that every layer needs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeGuard, TypeVar, overload
+
+import anyio
+import anyio.abc
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+AwaitableCallable = Callable[..., Awaitable[T]]
+
+# Before 3.13 mocks and markers tell what they are in a way that only asyncio's question knows; it
+# is the same on every backend.
+_is_coroutine_function = (
+    inspect.iscoroutinefunction if sys.version_info >= (3, 13) else asyncio.iscoroutinefunction
+)
+
+
+@overload
+def is_async_callable(obj: AwaitableCallable[T]) -> TypeGuard[AwaitableCallable[T]]: ...
+@overload
+def is_async_callable(obj: Any) -> TypeGuard[AwaitableCallable[Any]]: ...
+def is_async_callable(obj: Any) -> Any:
+    """Say whether calling `obj` gives an awaitable.
+
+    Looks through `functools.partial` and at the `__call__` of objects. A plain function that
+    returns a coroutine does not count: nothing but a call would tell.
+    """
+    while isinstance(obj, functools.partial):
+        obj = obj.func
+    return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))
+
+
+@asynccontextmanager
+async def create_collapsing_task_group() -> AsyncGenerator[anyio.abc.TaskGroup, None]:
+    """Open an AnyIO task group that raises a single failure bare, not wrapped in a group.
+
+    Raises:
+        BaseExceptionGroup: Only when more than one exception comes out of the group.
+    """
+    try:
+        async with anyio.create_task_group() as task_group:
+            yield task_group
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) != 1:
+            raise
+        error = group.exceptions[0]
+        # The bare exception must not point at its wrapper: keep the chain it came with.
+        cause = error.__cause__
+        context = error.__context__
+        suppress = error.__suppress_context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context
+            error.__cause__ = cause
+            error.__suppress_context__ = suppress
+            del group, error, cause, context
+
+
+class SupportsAsyncClose(Protocol):
+    """Something with an async `close`."""
+
+    async def close(self) -> None: ...
+
+
+SupportsAsyncCloseType = TypeVar(
+    "SupportsAsyncCloseType", bound=SupportsAsyncClose, covariant=False
+)
+
+
+class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_co], Protocol[T_co]):
+    """What `await` and `async with` both accept."""
+
+
+class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
+    """Lets the result of `aw` be awaited, or entered and closed on leaving.
+
+    Args:
+        aw: The awaitable; it is awaited once, by whichever way is taken.
+    """
+
+    __slots__ = ("aw", "entered")
+
+    def __init__(self, aw: Awaitable[SupportsAsyncCloseType]) -> None:
+        self.aw = aw
+
+    def __await__(self) -> Generator[Any, None, SupportsAsyncCloseType]:
+        return self.aw.__await__()
+
+    async def __aenter__(self) -> SupportsAsyncCloseType:
+        self.entered = await self.aw
+        return self.entered
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.entered.close()
+
+
+CLEANUP_SECONDS = 5.0
+"""How long the cleanup of something that was cancelled may take."""
+
+
+async def close_iterator(iterator: object) -> None:
+    """Run the cleanup of an async generator that is not asked for more, now and to its end.
+
+    Left to the garbage collector, it would run at some other time, in some other task, or never.
+    """
+    aclose = getattr(iterator, "aclose", None)
+    if aclose is not None:
+        with anyio.move_on_after(CLEANUP_SECONDS, shield=True):
+            await aclose()
