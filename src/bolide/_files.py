@@ -1,0 +1,289 @@
+"""A file as a response: all of it, one range, or several (RFC 9110, section 14).
+
+RULES
+
+The file is opened once a transfer and closed whatever happens, also when the task is cancelled.
+The last message of a transfer says `more_body` False. Errors of the Range header are answered
+before the file is opened, by plain responses without any of the file's headers.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from secrets import token_hex
+from stat import S_ISREG
+from urllib.parse import quote
+
+import anyio
+
+from bolide._data.headers import Headers, MutableHeaders
+from bolide._disconnect import (
+    reports_disconnect_on_send,
+    run_until_disconnect,
+    wait_for_disconnect,
+)
+from bolide._http.conditional import etag_of, if_range_matches
+from bolide._http.dates import format_date
+from bolide._http.media import guess_media_type
+from bolide._http.ranges import (
+    MalformedRangeHeader,
+    MultipartRanges,
+    RangeNotSatisfiable,
+    parse_range,
+)
+from bolide._response import PlainTextResponse, Response, denial
+from bolide.background import BackgroundTask
+from bolide.concurrency import run_in_threadpool
+from bolide.exceptions import BolideError
+from bolide.types import Receive, Scope, Send
+
+__all__ = ["FileResponse", "FileTooShort"]
+
+FilePath = str | os.PathLike[str]
+
+
+class FileTooShort(BolideError, RuntimeError):
+    """A file has shrunk since its length was announced."""
+
+
+class FileResponse(Response):
+    """A file, or the ranges of it that the client asks for (RFC 9110, section 14).
+
+    Args:
+        path: The file.
+        status_code: The status; ranges are answered only under 200.
+        headers: More headers; they win over the ones that would be added.
+        media_type: The media type; by default guessed from the name.
+        background: A task to run when the response has been sent.
+        filename: The name that the client shall save it under.
+        stat_result: What `os.stat` says of the file, if it is known already.
+        content_disposition_type: `"attachment"` to save it, `"inline"` to show it.
+
+    Raises:
+        RuntimeError: When sent: the file does not exist, or is not a regular file.
+    """
+
+    chunk_size = 64 * 1024
+    """How many bytes are read and sent at a time."""
+
+    max_ranges = 100
+    """How many ranges a request may ask for; with more of them it gets the whole file."""
+
+    def __init__(
+        self,
+        path: FilePath,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+        filename: str | None = None,
+        stat_result: os.stat_result | None = None,
+        content_disposition_type: str = "attachment",
+    ) -> None:
+        self.path = path
+        self.status_code = status_code
+        self.filename = filename
+        if media_type is None:
+            media_type = guess_media_type(filename or path) or "application/octet-stream"
+        self.media_type = media_type
+        self.background = background
+        self.init_headers(headers)
+        self.headers.setdefault("accept-ranges", "bytes")
+        if filename is not None:
+            disposition = f"{content_disposition_type}; {_filename_parameter(filename)}"
+            self.headers.setdefault("content-disposition", disposition)
+        self.stat_result = stat_result
+        if stat_result is not None:
+            self.set_stat_headers(stat_result)
+
+    def set_stat_headers(self, stat_result: os.stat_result) -> None:
+        """Add the headers that come from the state of the file, where they are missing."""
+        self.headers.setdefault("content-length", str(stat_result.st_size))
+        self.headers.setdefault("last-modified", format_date(stat_result.st_mtime))
+        self.headers.setdefault("etag", etag_of(stat_result.st_mtime, stat_result.st_size))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file: run as an ASGI application."""
+        stat_result = self.stat_result
+        if stat_result is None:
+            stat_result = await run_in_threadpool(_stat_file, self.path)
+            self.set_stat_headers(stat_result)
+        size = stat_result.st_size
+        is_websocket = scope["type"] == "websocket"
+        method = "GET" if is_websocket else scope["method"].upper()
+        try:
+            ranges = self._requested_ranges(method, Headers(scope=scope), size)
+        except MalformedRangeHeader as exc:
+            await PlainTextResponse(exc.content, status_code=400)(scope, receive, send)
+            return
+        except RangeNotSatisfiable as exc:
+            headers = {"content-range": f"bytes */{exc.max_size}"}
+            await PlainTextResponse(status_code=416, headers=headers)(scope, receive, send)
+            return
+
+        status, raw_headers = self.status_code, self.raw_headers
+        send_body: Callable[[Send], Awaitable[None]]
+        send_body = functools.partial(_send_whole, self.path, self.chunk_size)
+        streams = True
+        if ranges is not None:
+            status = 206
+            raw_headers, send_body = self._partial_content(ranges, size)
+        if method == "HEAD":
+            send_body, streams = _send_nothing, False
+        elif ranges is None and not is_websocket and _reads_files(scope):
+            send_body, streams = functools.partial(_send_path, self.path), False
+
+        async def transfer() -> None:
+            out = denial(send) if is_websocket else send
+            await out({"type": "http.response.start", "status": status, "headers": raw_headers})
+            await send_body(out)
+
+        if streams and not is_websocket and not reports_disconnect_on_send(scope):
+            await run_until_disconnect(transfer, functools.partial(wait_for_disconnect, receive))
+        else:
+            await transfer()
+        if self.background is not None:
+            await self.background()
+
+    def generate_multipart(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        boundary: str,
+        max_size: int,
+        content_type: str,
+    ) -> tuple[int, Callable[[int, int], bytes]]:
+        """Give the length of a multipart body, and what makes the header of each part.
+
+        Args:
+            ranges: Half-open ranges, in order.
+            boundary: What sets the parts apart.
+            max_size: The length of the file in bytes.
+            content_type: The media type of the file.
+        """
+        multipart = MultipartRanges(ranges, max_size, content_type, boundary)
+        return multipart.content_length, multipart.part_header
+
+    def _requested_ranges(
+        self, method: str, request_headers: Headers, size: int
+    ) -> list[tuple[int, int]] | None:
+        """Give the ranges to answer with, or None for the whole file."""
+        header = request_headers.get("range")
+        if header is None or self.status_code != 200 or method not in ("GET", "HEAD"):
+            return None
+        if_range = request_headers.get("if-range")
+        etag, last_modified = self.headers.get("etag"), self.headers.get("last-modified")
+        if not if_range_matches(if_range, etag=etag, last_modified=last_modified):
+            return None
+        return parse_range(header, size, max_ranges=self.max_ranges)
+
+    def _partial_content(
+        self, ranges: list[tuple[int, int]], size: int
+    ) -> tuple[list[tuple[bytes, bytes]], Callable[[Send], Awaitable[None]]]:
+        """Give the headers of a reply of these ranges, and what sends its body."""
+        headers = MutableHeaders(raw=list(self.raw_headers))
+        if len(ranges) == 1:
+            start, end = ranges[0]
+            headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+            headers["content-length"] = str(end - start)
+            send_body = functools.partial(_send_range, self.path, self.chunk_size, start, end)
+            return headers.raw, send_body
+        multipart = MultipartRanges(ranges, size, headers["content-type"], token_hex(13))
+        headers["content-type"] = multipart.media_type
+        headers["content-length"] = str(multipart.content_length)
+        return headers.raw, functools.partial(_send_ranges, self.path, self.chunk_size, multipart)
+
+
+def _stat_file(path: FilePath) -> os.stat_result:
+    try:
+        stat_result = Path(path).stat()
+    except FileNotFoundError:
+        raise RuntimeError(f"File at path {path} does not exist.") from None
+    if not S_ISREG(stat_result.st_mode):
+        raise RuntimeError(f"File at path {path} is not a file.")
+    return stat_result
+
+
+def _filename_parameter(filename: str) -> str:
+    """Give the parameter of Content-Disposition that names a file (RFC 6266, section 4.3)."""
+    quoted = quote(filename)
+    if quoted == filename:
+        return f'filename="{filename}"'
+    return f"filename*=utf-8''{quoted}"
+
+
+def _reads_files(scope: Scope) -> bool:
+    """Say whether the server can send a file by itself (ASGI path send extension)."""
+    return "http.response.pathsend" in scope.get("extensions", {})
+
+
+@asynccontextmanager
+async def _open(path: FilePath) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
+    """Open a file for reading, for as long as the context lasts."""
+    # Shielded, since what a cancelled worker thread has opened would never be closed.
+    with anyio.CancelScope(shield=True):
+        file = await anyio.open_file(path, mode="rb")
+    try:
+        yield file
+    finally:
+        with anyio.CancelScope(shield=True):
+            await file.aclose()
+
+
+async def _send_nothing(send: Send) -> None:
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_path(path: FilePath, send: Send) -> None:
+    await send({"type": "http.response.pathsend", "path": str(path)})
+
+
+async def _send_whole(path: FilePath, chunk_size: int, send: Send) -> None:
+    """Send a file to its end.
+
+    Every full chunk says that there is more, so that a file of just so many chunks ends with an
+    empty one.
+    """
+    async with _open(path) as file:
+        more_body = True
+        while more_body:
+            chunk = await file.read(chunk_size)
+            more_body = len(chunk) == chunk_size
+            await send({"type": "http.response.body", "body": chunk, "more_body": more_body})
+
+
+async def _send_range(path: FilePath, chunk_size: int, start: int, end: int, send: Send) -> None:
+    async with _open(path) as file:
+        await file.seek(start)
+        more_body = True
+        while more_body:
+            chunk = await file.read(min(chunk_size, end - start))
+            start += len(chunk)
+            more_body = bool(chunk) and start < end
+            await send({"type": "http.response.body", "body": chunk, "more_body": more_body})
+
+
+async def _send_ranges(
+    path: FilePath, chunk_size: int, multipart: MultipartRanges, send: Send
+) -> None:
+    """Send several ranges, each as a part of a multipart body (RFC 9110, section 14.6)."""
+
+    async def send_piece(piece: bytes, *, more_body: bool = True) -> None:
+        await send({"type": "http.response.body", "body": piece, "more_body": more_body})
+
+    async with _open(path) as file:
+        for start, end in multipart.ranges:
+            await send_piece(multipart.part_header(start, end))
+            await file.seek(start)
+            at = start
+            while at < end:
+                chunk = await file.read(min(chunk_size, end - at))
+                if not chunk:
+                    raise FileTooShort(f"File at path {path} is shorter than expected.")
+                at += len(chunk)
+                await send_piece(chunk)
+            await send_piece(multipart.PART_END)
+        await send_piece(multipart.closing, more_body=False)

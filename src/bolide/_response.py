@@ -1,0 +1,232 @@
+"""What every response is: a status, headers and a body, and an ASGI application that sends them.
+
+RULES
+
+Headers are a list of byte pairs in the order of the wire: the caller's, then `content-length`,
+then `content-type`. A response may be sent any number of times. On a WebSocket that has not been
+accepted, the same messages go out with `websocket.` in front (a denial response).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Awaitable, Mapping
+from typing import Any, Literal
+
+from bolide._data.headers import MutableHeaders
+from bolide._exchange import Exchange
+from bolide._http.cookies import format_cookie
+from bolide.background import BackgroundTask
+from bolide.types import Message, Receive, Scope, Send
+
+__all__ = ["HTMLResponse", "PlainTextResponse", "Response", "denial"]
+
+
+@functools.lru_cache(maxsize=256)
+def _content_type_header(media_type: str, charset: str) -> tuple[bytes, bytes]:
+    """Give the header of a media type; text says in which charset it is."""
+    if media_type.startswith("text/") and "charset=" not in media_type.lower():
+        media_type += f"; charset={charset}"
+    return (b"content-type", media_type.encode("latin-1"))
+
+
+class Response:
+    """A response whose body is known when it is made.
+
+    Subclasses may set `media_type` and `charset`, and override `render`.
+
+    Args:
+        content: The body; text is encoded with `charset`.
+        status_code: The status (RFC 9110, section 15).
+        headers: More headers; they win over the ones that would be added.
+        media_type: The media type of the body, if it is not that of the class.
+        background: A task to run when the response has been sent.
+
+    Attributes:
+        body: The encoded body.
+        raw_headers: The headers as they go out, a list of byte pairs.
+        background: May be set until the response is sent.
+    """
+
+    media_type: str | None = None
+    charset = "utf-8"
+
+    def __init__(
+        self,
+        content: Any = None,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        self.status_code = status_code
+        if media_type is not None:
+            self.media_type = media_type
+        self.background = background
+        cls = type(self)
+        # PERF: S1, the common cases of `render` and `init_headers` without their frames.
+        if type(content) is str and cls.render is _RENDER:
+            self.body: bytes | memoryview = content.encode(self.charset)
+        else:
+            self.body = self.render(content)
+        if headers is None and status_code == 200 and cls.init_headers is _INIT_HEADERS:
+            self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
+            if self.media_type is not None:
+                self.raw_headers.append(_content_type_header(self.media_type, self.charset))
+        else:
+            self.init_headers(headers)
+
+    def render(self, content: Any) -> bytes | memoryview:
+        """Turn the content into the body."""
+        if content is None:
+            return b""
+        if isinstance(content, bytes):
+            return content
+        if isinstance(content, memoryview):
+            # The length of a memoryview counts items; the wire counts bytes.
+            if not content.c_contiguous:
+                return memoryview(content.tobytes())
+            return content.cast("B") if content.nbytes else memoryview(b"")
+        encoded: bytes = content.encode(self.charset)
+        return encoded
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set `raw_headers` from the given ones, and add length and type where they are missing."""
+        raw = []
+        given = set()
+        if headers is not None:
+            raw = [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in headers.items()
+            ]
+            given = {name for name, _ in raw}
+        body = getattr(self, "body", None)
+        status = self.status_code
+        # A response that cannot have a body has no length to tell (RFC 9110, section 8.6).
+        if body is not None and status >= 200 and status not in (204, 304):
+            if b"content-length" not in given:
+                raw.append((b"content-length", b"%d" % len(body)))
+        if self.media_type is not None and b"content-type" not in given:
+            raw.append(_content_type_header(self.media_type, self.charset))
+        self.raw_headers = raw
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The headers; what is changed here goes out."""
+        if not hasattr(self, "_headers"):
+            self._headers = MutableHeaders(raw=self.raw_headers)
+        return self._headers
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: int | None = None,
+        expires: datetime.datetime | str | int | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: Literal["lax", "strict", "none"] | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Add a cookie (RFC 6265bis, section 4.1).
+
+        Args:
+            key: The name.
+            value: The value; quoted where it has to be.
+            max_age: Seconds until the client shall forget it.
+            expires: The same as seconds from now, a time in UTC, or a formatted date.
+            path: The path that it is sent for, with everything under it.
+            domain: The domain that it is sent to, with its subdomains; by default this host only.
+            secure: Send it over HTTPS only.
+            httponly: Hide it from scripts.
+            samesite: Whether requests from other sites carry it.
+            partitioned: Keep it apart for each top-level site (Python 3.14 and later).
+
+        Raises:
+            AssertionError: `samesite` is none of the three.
+            ValueError: `expires` is not in UTC, or this Python cannot write `partitioned`.
+            http.cookies.CookieError: The name is not legal.
+        """
+        cookie = format_cookie(
+            key,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.raw_headers.append((b"set-cookie", cookie.encode("latin-1")))
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: Literal["lax", "strict", "none"] | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Make the client forget a cookie; name, path and domain must be those it was set with."""
+        self.set_cookie(
+            key,
+            max_age=0,
+            expires=0,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response: run as an ASGI application."""
+        if scope["type"] == "websocket":
+            send = denial(send)
+        elif type(send) is Exchange:
+            # PERF: S1, note the start ourselves rather than in one more frame a message.
+            send.response_started = True
+            send = send.send
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body})
+        if self.background is not None:
+            await self.background()
+
+
+_RENDER = Response.render
+_INIT_HEADERS = Response.init_headers
+
+
+class HTMLResponse(Response):
+    """An HTML page; see `Response` for the arguments."""
+
+    media_type = "text/html"
+
+
+class PlainTextResponse(Response):
+    """Plain text; see `Response` for the arguments."""
+
+    media_type = "text/plain"
+
+
+def denial(send: Send) -> Send:
+    """Let a response go out as the answer to a WebSocket handshake (ASGI denial response)."""
+
+    def send_denial(message: Message) -> Awaitable[None]:
+        return send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_denial

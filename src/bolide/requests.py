@@ -1,0 +1,249 @@
+"""HTTP requests: the scope, and the body as bytes, JSON, a form or a stream.
+
+RULES
+
+A body can be taken from the server once. `body()` keeps what it read, so it may be called again
+and also feeds `json()`, `form()` and `stream()`; a `stream()` that was read to its end has given
+the body away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NoReturn, cast
+
+import anyio
+
+from bolide._async import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
+from bolide._connection import ClientDisconnect, HTTPConnection, StateT
+from bolide._data.uploads import FormData
+from bolide._data.url import URL, Address
+from bolide._exports import publish
+from bolide._http.cookies import parse_cookies as cookie_parser
+from bolide._http.media import parse_media_type
+from bolide.exceptions import HTTPException
+from bolide.formparsers import FormParser, MultiPartException, MultiPartParser
+from bolide.types import Message, Receive, Scope, Send
+
+__all__ = [
+    "URL",
+    "Address",
+    "ClientDisconnect",
+    "HTTPConnection",
+    "Request",
+    "StateT",
+    "cookie_parser",
+    "empty_receive",
+    "empty_send",
+]
+
+SERVER_PUSH_HEADERS_TO_COPY = {
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "user-agent",
+}
+
+
+async def empty_receive() -> NoReturn:
+    """Stand in for the receive channel of a request that was made without one."""
+    raise RuntimeError("Receive channel has not been made available")
+
+
+async def empty_send(message: Message) -> NoReturn:
+    """Stand in for the send channel of a request that was made without one."""
+    raise RuntimeError("Send channel has not been made available")
+
+
+class Request(HTTPConnection[StateT]):
+    """An HTTP request.
+
+    Args:
+        scope: The scope of the request.
+        receive: Where the body comes from.
+        send: Needed only for server push and early hints.
+    """
+
+    # Other packages read these names (`_receive`, `_send`, `_stream_consumed`, `_json`, `_form`).
+    _stream_consumed = False
+    _is_disconnected = False
+    _form: FormData | None = None
+
+    def __init__(
+        self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send
+    ) -> None:
+        # PERF: S1, what the base class does, without its frame.
+        if scope["type"] != "http":
+            raise AssertionError(f"Expected an http scope, got {scope['type']!r}.")
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+
+    @property
+    def method(self) -> str:
+        """The request method, such as `GET`."""
+        return cast(str, self.scope["method"])
+
+    @property
+    def receive(self) -> Receive:
+        """The ASGI receive channel."""
+        return self._receive
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body in pieces as they arrive, and an empty one last.
+
+        Raises:
+            ClientDisconnect: The client went away before the body was complete.
+            RuntimeError: A stream has already been read to its end.
+        """
+        if hasattr(self, "_body"):
+            yield self._body
+            yield b""
+            return
+        if self._stream_consumed:
+            raise RuntimeError("Stream consumed")
+        while not self._stream_consumed:
+            message = await self._receive()
+            if message["type"] == "http.request":
+                # Another iterator may be waiting for the same body: say at once that this is all.
+                if not message.get("more_body", False):
+                    self._stream_consumed = True
+                if chunk := message.get("body", b""):
+                    yield chunk
+            elif message["type"] == "http.disconnect":
+                self._is_disconnected = True
+                raise ClientDisconnect
+        yield b""
+
+    async def body(self) -> bytes:
+        """Read the whole body, and keep it.
+
+        Raises:
+            ClientDisconnect: The client went away before the body was complete.
+            RuntimeError: The body was already given away by `stream()`.
+        """
+        if not hasattr(self, "_body"):
+            async with aclosing(self.stream()) as stream:
+                self._body = b"".join([chunk async for chunk in stream])
+        return self._body
+
+    async def json(self) -> Any:
+        """Read the whole body as JSON, and keep the value.
+
+        Raises:
+            json.JSONDecodeError: The body is not JSON.
+            ClientDisconnect: The client went away before the body was complete.
+        """
+        if not hasattr(self, "_json"):
+            self._json = json.loads(await self.body())
+        return self._json
+
+    def form(
+        self,
+        *,
+        max_files: int | float = 1000,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> AwaitableOrContextManager[FormData]:
+        """Read the body as a form, and keep it: `await` it, or `async with` it.
+
+        Leaving the context closes the uploaded files. A body of any other media type than
+        `multipart/form-data` and `application/x-www-form-urlencoded` is an empty form.
+
+        Args:
+            max_files: How many files a form may bring.
+            max_fields: How many other fields a form may bring.
+            max_part_size: How many bytes a field that is not a file may have.
+
+        Raises:
+            HTTPException: Status 400, inside an application: malformed, or over a limit.
+            MultiPartException: The same outside an application.
+        """
+        return AwaitableOrContextManagerWrapper(
+            self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        )
+
+    async def _get_form(
+        self,
+        *,
+        max_files: int | float = 1000,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> FormData:
+        if self._form is None:
+            media_type, _ = parse_media_type(self.headers.get("content-type", ""))
+            parser: MultiPartParser | FormParser
+            if media_type not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+                self._form = FormData()
+                return self._form
+            async with aclosing(self.stream()) as stream:
+                if media_type == "multipart/form-data":
+                    parser = MultiPartParser(
+                        self.headers,
+                        stream,
+                        max_files=max_files,
+                        max_fields=max_fields,
+                        max_part_size=max_part_size,
+                    )
+                else:
+                    parser = FormParser(
+                        self.headers, stream, max_fields=max_fields, max_part_size=max_part_size
+                    )
+                try:
+                    self._form = await parser.parse()
+                except MultiPartException as exc:
+                    if "app" in self.scope:
+                        raise HTTPException(status_code=400, detail=exc.message) from exc
+                    raise
+        return self._form
+
+    async def close(self) -> None:
+        """Close the uploaded files of a form that was read; otherwise do nothing."""
+        if self._form is not None:
+            await self._form.close()
+
+    async def is_disconnected(self) -> bool:
+        """Say whether the client is known to be gone, without waiting.
+
+        Takes the next event if there is one; a piece of the body that is taken this way is lost.
+        """
+        if not self._is_disconnected:
+            message: Message = {}
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                message = await self._receive()
+            self._is_disconnected = message.get("type") == "http.disconnect"
+        return self._is_disconnected
+
+    async def send_push_promise(self, path: str) -> None:
+        """Offer the resource at `path` by HTTP/2 server push, where the server can (RFC 9113, 8.4).
+
+        Args:
+            path: The path of the resource to push.
+        """
+        if "http.response.push" in self.scope.get("extensions", {}):
+            headers = [
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name in SERVER_PUSH_HEADERS_TO_COPY
+                for value in self.headers.getlist(name)
+            ]
+            await self._send({"type": "http.response.push", "path": path, "headers": headers})
+
+    async def send_early_hints(self, link: str, /, *additional_links: str) -> None:
+        """Tell the client what it will need before the response is ready (RFC 8297).
+
+        Does nothing where the server cannot.
+
+        Args:
+            link: The value of a Link header, such as `</style.css>; rel=preload; as=style`.
+            additional_links: More of them.
+        """
+        if "http.response.early_hint" in self.scope.get("extensions", {}):
+            links = [text.encode("latin-1") for text in (link, *additional_links)]
+            await self._send({"type": "http.response.early_hint", "links": links})
+
+
+publish(globals())
