@@ -1,0 +1,103 @@
+"""The outermost layer: whatever goes wrong, the client gets a response and the server learns it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from bolide import _debug_page
+from bolide._async import is_async_callable
+from bolide._exchange import Exchange
+from bolide.concurrency import run_in_threadpool
+from bolide.requests import Request
+from bolide.responses import HTMLResponse, PlainTextResponse, Response
+from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
+
+__all__ = ["ServerErrorMiddleware"]
+
+
+class ServerErrorMiddleware:
+    """Answers an exception that nothing further in has handled with status 500.
+
+    The exception is always raised again afterwards, so that the server logs it and a test fails.
+
+    Args:
+        app: The application to wrap.
+        handler: `handler(request, exc)` gives the response; async, or blocking.
+        debug: Show the traceback instead. It can show secrets: never in production.
+    """
+
+    def __init__(
+        self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False
+    ) -> None:
+        self.app = app
+        self.handler = handler
+        self.debug = debug
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if type(send) is not Exchange:
+            send = Exchange(send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception as exc:
+            await self.recover(exc, scope, receive, send)
+            raise
+
+    async def recover(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> None:
+        """Answer an exception, unless the response is already on its way."""
+        response = await self._response_to(exc, Request(scope))
+        if not send.response_started:
+            await response(scope, receive, send)
+
+    async def _response_to(self, exc: Exception, request: Request) -> Response:
+        if self.debug:
+            # Source files are read for the page.
+            return await run_in_threadpool(self.debug_response, request, exc)
+        if self.handler is None:
+            return self.error_response(request, exc)
+        handler: Callable[..., Any] = self.handler
+        response: Response
+        if is_async_callable(handler):
+            response = await handler(request, exc)
+        else:
+            response = await run_in_threadpool(handler, request, exc)
+        return response
+
+    def debug_response(self, request: Request, exc: Exception) -> Response:
+        """Show the traceback, as a page to a browser and as text to anything else."""
+        if "headers" in request.scope and "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(self.generate_html(exc), status_code=500)
+        return PlainTextResponse(self.generate_plain_text(exc), status_code=500)
+
+    def error_response(self, request: Request, exc: Exception) -> Response:
+        """Say no more than that something went wrong."""
+        return PlainTextResponse("Internal Server Error", status_code=500)
+
+    def format_line(self, index: int, line: str, frame_lineno: int, frame_index: int) -> str:
+        """Give one line of the source around a frame.
+
+        Args:
+            index: Its place among the lines shown.
+            line: Its text.
+            frame_lineno: The number of the line that the frame is at.
+            frame_index: The place of that line among the lines shown.
+        """
+        number = frame_lineno - frame_index + index
+        return _debug_page.line_html(line, number=number, is_error=index == frame_index)
+
+    def generate_frame_html(self, frame: inspect.FrameInfo, is_collapsed: bool) -> str:
+        """Give one frame of the page."""
+        return _debug_page.frame_html(frame, opened=not is_collapsed)
+
+    def generate_html(self, exc: Exception, limit: int = 7) -> str:
+        """Give the page, with at most `limit` frames."""
+        return _debug_page.page_html("Starlette Debugger", exc, limit=limit)
+
+    def generate_plain_text(self, exc: Exception) -> str:
+        """Give the traceback as text."""
+        return _debug_page.plain_text(exc)

@@ -1,0 +1,127 @@
+"""The layer that knows the exception handlers of an application, and answers with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bolide._dispatch import (
+    HANDLERS_KEY,
+    ExceptionHandlers,
+    StatusHandlers,
+    answer,
+    find_handler,
+    wrap_app_handling_exceptions,
+)
+from bolide._exchange import Exchange
+from bolide.exceptions import HTTPException, WebSocketException
+from bolide.requests import Request
+from bolide.responses import PlainTextResponse, Response
+from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
+from bolide.websockets import WebSocket
+
+__all__ = [
+    "ExceptionHandlers",
+    "ExceptionMiddleware",
+    "StatusHandlers",
+    "wrap_app_handling_exceptions",
+]
+
+
+class ExceptionMiddleware:
+    """Turns exceptions into responses, by status or by class.
+
+    `HTTPException` and `WebSocketException` have handlers from the start.
+
+    Args:
+        app: The application to wrap.
+        handlers: Handlers by status code or class of exception.
+        debug: Kept for the application's use.
+
+    Attributes:
+        tables: The handlers by class, and those by status; what endpoints find in their scope.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        handlers: Mapping[Any, ExceptionHandler] | None = None,
+        debug: bool = False,
+    ) -> None:
+        self.app = app
+        self.debug = debug
+        self._status_handlers: StatusHandlers = {}
+        # Other packages wrap what is in this table, so it keeps its name.
+        self._exception_handlers: ExceptionHandlers = {
+            HTTPException: self.http_exception,
+            WebSocketException: self.websocket_exception,
+        }
+        self.tables = (self._exception_handlers, self._status_handlers)
+        for key, handler in (handlers or {}).items():
+            self.add_exception_handler(key, handler)
+
+    def add_exception_handler(
+        self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler
+    ) -> None:
+        """Register a handler.
+
+        Args:
+            exc_class_or_status_code: What to handle: the status of an HTTPException, or a class.
+            handler: `handler(connection, exc)`, async or blocking, gives a response or None.
+
+        Raises:
+            AssertionError: The key is neither.
+        """
+        if isinstance(exc_class_or_status_code, int):
+            self._status_handlers[exc_class_or_status_code] = handler
+        elif _is_exception_class(exc_class_or_status_code):
+            self._exception_handlers[exc_class_or_status_code] = handler
+        else:
+            raise AssertionError(
+                "An exception handler is registered for a status code or a class of exceptions,"
+                f" not for {exc_class_or_status_code!r}."
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        scope[HANDLERS_KEY] = self.tables
+        if type(send) is not Exchange:
+            send = Exchange(send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception as exc:
+            if not await self.recover(exc, scope, receive, send):
+                raise
+
+    async def recover(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> bool:
+        """Answer an exception; say whether there was a handler for it."""
+        # Not from the scope: an application further in may have put its own tables there.
+        handler = find_handler(exc, self._exception_handlers, self._status_handlers)
+        if handler is None:
+            return False
+        conn: Request | WebSocket
+        if scope["type"] == "http":
+            conn = Request(scope, receive, send)
+        else:
+            conn = WebSocket(scope, receive, send)
+        await answer(handler, exc, conn, receive, send)
+        return True
+
+    async def http_exception(self, request: Request, exc: Exception) -> Response:
+        """Answer an HTTPException in plain text."""
+        assert isinstance(exc, HTTPException)
+        if exc.status_code in (204, 304):
+            return Response(status_code=exc.status_code, headers=exc.headers)
+        return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
+
+    async def websocket_exception(self, websocket: WebSocket, exc: Exception) -> None:
+        """Close the WebSocket as a WebSocketException says."""
+        assert isinstance(exc, WebSocketException)
+        await websocket.close(code=exc.code, reason=exc.reason)
+
+
+def _is_exception_class(key: object) -> bool:
+    return isinstance(key, type) and issubclass(key, Exception)
