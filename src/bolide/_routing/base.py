@@ -1,0 +1,187 @@
+"""What every route is, be it one of ours or somebody else's."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+from bolide._data.url import URLPath
+from bolide._dispatch import refusal
+from bolide._routing.pattern import Pattern, bind
+from bolide.convertors import Convertor
+from bolide.exceptions import BolideError
+from bolide.types import Receive, Scope, Send
+from bolide.websockets import WebSocketClose
+
+__all__ = [
+    "BaseRoute",
+    "EndpointRoute",
+    "Match",
+    "NoMatchFound",
+    "PatternRoute",
+    "get_route_path",
+    "reject",
+]
+
+
+class Match(enum.Enum):
+    """What a route says of a scope."""
+
+    NONE = 0
+    PARTIAL = 1
+    """The path is mine, the method is not."""
+    FULL = 2
+
+
+class NoMatchFound(BolideError):
+    """No route has the given name and exactly the given parameters.
+
+    Args:
+        name: The name that was asked for.
+        path_params: The parameters that were given.
+        known_names: Names that exist, for a hint.
+    """
+
+    def __init__(
+        self, name: str, path_params: dict[str, Any], *, known_names: Iterable[str] = ()
+    ) -> None:
+        params = ", ".join(path_params)
+        super().__init__(f'No route exists for name "{name}" and params "{params}".')
+        self._name = name
+        self._known_names = known_names
+        self._notes: list[str] | None = None
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        """The notes that Python shows under the message (PEP 678): a hint at what was meant.
+
+        Worked out when somebody looks, since most of these exceptions are caught by a router that
+        goes on to its next route.
+        """
+        if self._notes is None:
+            near = get_close_matches(self._name, set(self._known_names), n=1)
+            self._notes = [self._hint_at(near[0])] if near else []
+        return self._notes
+
+    def _hint_at(self, name: str) -> str:
+        if name == self._name:
+            return f'There is a route "{name}", but it takes other parameters.'
+        return f'Did you mean "{name}"?'
+
+
+def get_route_path(scope: Scope) -> str:
+    """Give the part of the path that is left for the routes: without `root_path`.
+
+    A path that does not lie under `root_path` is left as it is.
+    """
+    path: str = scope["path"]
+    root_path: str = scope.get("root_path", "")
+    if not root_path or not path.startswith(root_path):
+        return path
+    rest = path[len(root_path) :]
+    # "/foo" is a prefix of "/foobar", but not its parent.
+    return rest if not rest or rest.startswith("/") else path
+
+
+class BaseRoute:
+    """The interface of a route; a subclass may be put into any list of routes."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether this route is for a scope, and what to add to the scope if it is."""
+        raise NotImplementedError
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path of the route of that name.
+
+        Raises:
+            NoMatchFound: It is not this route, or not with these parameters.
+        """
+        raise NotImplementedError
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request, after `matches` has said yes and the scope has been added to."""
+        raise NotImplementedError
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application, without a router."""
+        match, child_scope = self.matches(scope)
+        if match is Match.NONE:
+            await reject(scope, receive, send)
+            return
+        scope.update(child_scope)
+        await self.handle(scope, receive, send)
+
+
+class PatternRoute(BaseRoute):
+    """A route that goes by the pattern of a path, so that an index can find it.
+
+    What `matches` does is in two steps here: the pattern gives the parameters, and `accept` says
+    what they mean. An index that has done the first step goes on with the second.
+
+    Attributes:
+        pattern: The parsed pattern.
+        path_regex: Its regular expression.
+        path_format: The pattern with `{name}` for each parameter.
+        param_convertors: The convertor of each parameter.
+    """
+
+    scope_types: ClassVar[tuple[str, ...]]
+    pattern: Pattern
+    path_regex: re.Pattern[str]
+    path_format: str
+    param_convertors: dict[str, Convertor[Any]]
+
+    def follow(self, pattern: Pattern) -> None:
+        """Go by this pattern."""
+        self.pattern = pattern
+        self.path_regex = pattern.regex
+        self.path_format = pattern.format
+        self.param_convertors = pattern.convertors
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether this route is for a scope, and what to add to the scope if it is."""
+        if scope["type"] not in self.scope_types:
+            return Match.NONE, {}
+        return self.match_path(scope, get_route_path(scope))
+
+    def match_path(self, scope: Scope, path: str) -> tuple[Match, Scope]:
+        """Do what `matches` does, for a scope of the right type whose route path is known."""
+        params = bind(self.path_regex, self.param_convertors, path)
+        if params is None:
+            return Match.NONE, {}
+        return self.accept(scope, path, params)
+
+    def accept(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        """Do what `matches` does, for a path that matches with these parameters."""
+        raise NotImplementedError
+
+
+class EndpointRoute(PatternRoute):
+    """A route to one endpoint.
+
+    Attributes:
+        endpoint: What was registered.
+        methods: The methods that it takes; None or empty for any. Only HTTP has methods.
+    """
+
+    endpoint: Callable[..., Any]
+    methods: set[str] | None
+
+    def accept(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        """Do what `matches` does, for a path that matches with these parameters."""
+        path_params = {**scope["path_params"], **params} if "path_params" in scope else params
+        child_scope = {"endpoint": self.endpoint, "path_params": path_params}
+        if scope["type"] == "http" and self.methods and scope["method"] not in self.methods:
+            return Match.PARTIAL, child_scope
+        return Match.FULL, child_scope
+
+
+async def reject(scope: Scope, receive: Receive, send: Send) -> None:
+    """Say that there is nothing here: 404, or a closed WebSocket."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+    else:
+        await refusal(scope, 404)(scope, receive, send)

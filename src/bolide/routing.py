@@ -1,0 +1,553 @@
+"""Routing: from a path or a host to an endpoint, and from a name back to a path.
+
+RULES
+
+Routes are tried in the order of their list: the first that matches path and method wins; if only
+the method is wrong, the first such route answers 405. A `Mount` or `Host` that matches takes the
+request for good. What is found is written into the scope, where outer layers can read it after the
+call: `route`, `endpoint`, `path_params`, and inside a mount `root_path`.
+
+THEORY OF OPERATION
+
+The classes here are the public face. How a pattern is parsed and matched is in
+`bolide._routing.pattern`, how the right route is found among many in `table`, how a name leads
+back to a path in `reverse`, and the lifespan protocol in `lifespan`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
+
+from bolide._async import is_async_callable
+from bolide._data.headers import Headers
+from bolide._data.url import URL, URLPath
+from bolide._dispatch import (
+    refusal,
+    request_response,
+    websocket_session,
+    wrap_app_handling_exceptions,
+)
+from bolide._exports import publish
+from bolide._http.host import parse_host_header
+from bolide._routing import lifespan as _lifespan
+from bolide._routing.base import (
+    BaseRoute,
+    EndpointRoute,
+    Match,
+    NoMatchFound,
+    PatternRoute,
+    get_route_path,
+    reject,
+)
+from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
+from bolide._routing.pattern import (
+    PARAM_FORMAT_REGEX,
+    PARAM_REGEX,
+    bind,
+    fill,
+    parse,
+)
+from bolide._routing.reverse import find_url_path
+from bolide._routing.route_list import RouteList
+from bolide._routing.table import Found, IndexedTable, Redirect
+from bolide.convertors import Convertor
+from bolide.middleware import Middleware, build_stack
+from bolide.middleware.body_limit import RequestBodyLimitMiddleware
+from bolide.responses import RedirectResponse
+from bolide.types import ASGIApp, Lifespan, Receive, Scope, Send
+
+__all__ = [
+    "PARAM_FORMAT_REGEX",
+    "PARAM_REGEX",
+    "BaseRoute",
+    "Host",
+    "Match",
+    "Mount",
+    "NoMatchFound",
+    "Route",
+    "Router",
+    "WebSocketRoute",
+    "compile_path",
+    "get_name",
+    "get_route_path",
+    "is_async_callable",
+    "replace_params",
+    "request_response",
+    "websocket_session",
+    "wrap_app_handling_exceptions",
+]
+
+
+def get_name(endpoint: Callable[..., Any]) -> str:
+    """Give the name that a route to an endpoint has if it is not given one."""
+    return getattr(endpoint, "__name__", type(endpoint).__name__)
+
+
+def compile_path(path: str) -> tuple[re.Pattern[str], str, dict[str, Convertor[Any]]]:
+    """Parse a path or host pattern: give what matches it, what to fill in, and its convertors.
+
+    Raises:
+        AssertionError: A convertor is not registered.
+        ValueError: A parameter is named twice.
+    """
+    pattern = parse(path)
+    return pattern.regex, pattern.format, pattern.convertors
+
+
+def replace_params(
+    path: str, param_convertors: dict[str, Convertor[Any]], path_params: dict[str, str]
+) -> tuple[str, dict[str, str]]:
+    """Fill parameters into a path; give it, and the parameters that had no place in it."""
+    return fill(path, param_convertors, path_params)
+
+
+class Route(EndpointRoute):
+    """A path of HTTP requests.
+
+    Args:
+        path: The pattern of the path, such as `/users/{id:int}`.
+        endpoint: A function, async or blocking, that takes a `Request` and returns a response;
+            or any ASGI application, such as a class of `HTTPEndpoint`.
+        methods: The methods that it takes; GET brings HEAD with it. By default GET for a
+            function, and any method for an application.
+        name: What `url_path_for` finds it by; by default the name of the endpoint.
+        include_in_schema: Whether a schema generator shall mention it.
+        middleware: Middleware around this route alone, the first one outermost.
+        max_body_size: The largest request body that it takes, in bytes.
+
+    Raises:
+        AssertionError: The path does not begin with a slash, or a convertor is not registered.
+        ValueError: A parameter is named twice.
+    """
+
+    scope_types = ("http",)
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+        middleware: Sequence[Middleware] | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        _check_path(path)
+        self.path = path
+        self.endpoint = endpoint
+        self.name = get_name(endpoint) if name is None else name
+        self.include_in_schema = include_in_schema
+        if _is_function(endpoint):
+            self.app: ASGIApp = request_response(endpoint)
+            methods = ["GET"] if methods is None else methods
+        else:
+            self.app = endpoint
+        self.app = build_stack(self.app, middleware or ())
+        if max_body_size is not None:
+            self.app = RequestBodyLimitMiddleware(self.app, max_body_size)
+        self.methods = None
+        if methods is not None:
+            self.methods = {method.upper() for method in methods}
+            if "GET" in self.methods:
+                self.methods.add("HEAD")
+        self.follow(parse(path))
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path for these parameters, if the name is this route's."""
+        return _endpoint_url(self, self.name, name, path_params, protocol="http")
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the endpoint, or refuse the method."""
+        if self.methods and scope["method"] not in self.methods:
+            headers = {"Allow": ", ".join(self.methods)}
+            await refusal(scope, 405, headers)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Route)
+            and self.path == other.path
+            and self.endpoint == other.endpoint
+            and self.methods == other.methods
+        )
+
+    def __repr__(self) -> str:
+        methods = sorted(self.methods or [])
+        return f"{type(self).__name__}(path={self.path!r}, name={self.name!r}, {methods=!r})"
+
+
+class WebSocketRoute(EndpointRoute):
+    """A path of WebSockets.
+
+    Args:
+        path: The pattern of the path.
+        endpoint: An async function that takes a `WebSocket`; or any ASGI application, such as a
+            class of `WebSocketEndpoint`.
+        name: What `url_path_for` finds it by; by default the name of the endpoint.
+        middleware: Middleware around this route alone, the first one outermost.
+    """
+
+    scope_types = ("websocket",)
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        middleware: Sequence[Middleware] | None = None,
+    ) -> None:
+        _check_path(path)
+        self.path = path
+        self.endpoint = endpoint
+        self.name = get_name(endpoint) if name is None else name
+        app = websocket_session(endpoint) if _is_function(endpoint) else endpoint
+        self.app: ASGIApp = build_stack(app, middleware or ())
+        self.follow(parse(path))
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path for these parameters, if the name is this route's."""
+        return _endpoint_url(self, self.name, name, path_params, protocol="websocket")
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the endpoint."""
+        await self.app(scope, receive, send)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, WebSocketRoute)
+            and self.path == other.path
+            and self.endpoint == other.endpoint
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(path={self.path!r}, name={self.name!r})"
+
+
+class Mount(PatternRoute):
+    """Everything under a path, given to another application.
+
+    Args:
+        path: The pattern of the prefix; a slash at its end does not matter.
+        app: The application; one of `app` and `routes` is needed.
+        routes: Routes for a router of its own.
+        name: What its routes are found behind, as in `name:route`.
+        middleware: Middleware around everything in it, the first one outermost.
+        max_body_size: The largest request body that it takes, in bytes.
+    """
+
+    scope_types = ("http", "websocket")
+
+    def __init__(
+        self,
+        path: str,
+        app: ASGIApp | None = None,
+        routes: Sequence[BaseRoute] | None = None,
+        name: str | None = None,
+        *,
+        middleware: Sequence[Middleware] | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        if path:
+            _check_path(path)
+        if app is None and routes is None:
+            raise AssertionError("Either 'app=...', or 'routes=' must be specified")
+        self.path = path.rstrip("/")
+        self.name = name
+        self._base_app: ASGIApp = Router(routes=routes) if app is None else app
+        self.app: ASGIApp = build_stack(self._base_app, middleware or ())
+        if max_body_size is not None:
+            self.app = RequestBodyLimitMiddleware(self.app, max_body_size)
+        self.follow(parse(f"{self.path}/{{path:path}}"))
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes of the mounted application, if it has any."""
+        return getattr(self._base_app, "routes", [])
+
+    def accept(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        """Do what `matches` does, for a path that matches with these parameters."""
+        prefix = path[: len(path) - len(params.pop("path")) - 1]
+        root_path = scope.get("root_path", "")
+        return Match.FULL, {
+            "path_params": {**scope.get("path_params", {}), **params},
+            # URLs are made from the root of the outermost application.
+            "app_root_path": scope.get("app_root_path", root_path),
+            "root_path": root_path + prefix,
+            "endpoint": self.app,
+        }
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path of a route inside; or of any path inside, by this name and `path`."""
+        prefix_format = self.path_format.removesuffix("/{path}")
+        prefix, others = fill(prefix_format, self.param_convertors, path_params)
+        if name == self.name and "path" in path_params:
+            if set(others) == {"path"}:
+                return URLPath(f"{prefix}/{str(others['path']).lstrip('/')}")
+        else:
+            child = _child_name(self.name, name)
+            if child is not None:
+                found = find_url_path(self.routes, child, others)
+                return URLPath(prefix + str(found), protocol=found.protocol)
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the mounted application."""
+        await self.app(scope, receive, send)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Mount)
+            and self.path == other.path
+            and self._base_app == other._base_app
+        )
+
+    def __repr__(self) -> str:
+        name = self.name or ""
+        return f"{type(self).__name__}(path={self.path!r}, {name=!r}, app={self.app!r})"
+
+
+class Host(BaseRoute):
+    """Everything on a host, given to another application.
+
+    Args:
+        host: The pattern of the host, such as `{tenant}.example.org`; case does not matter. A
+            port is not matched, but is used for URLs.
+        app: The application.
+        name: What its routes are found behind, as in `name:route`.
+    """
+
+    def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        if host.startswith("/"):
+            raise AssertionError("Host must not start with '/'")
+        self.host = host
+        self.app = app
+        self.name = name
+        self.host_regex, self.host_format, self.param_convertors = compile_path(host)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes of the application, if it has any."""
+        return getattr(self.app, "routes", [])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether the Host header of a scope is this host."""
+        if scope["type"] in ("http", "websocket"):
+            parsed = parse_host_header(Headers(scope=scope).get("host", ""))
+            if parsed is not None:
+                params = bind(self.host_regex, self.param_convertors, parsed.host.lower())
+                if params is not None:
+                    path_params = {**scope.get("path_params", {}), **params}
+                    return Match.FULL, {"path_params": path_params, "endpoint": self.app}
+        return Match.NONE, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path of a route inside; or of any path inside, by this name and `path`."""
+        host, others = fill(self.host_format, self.param_convertors, path_params)
+        if name == self.name and "path" in path_params:
+            if set(others) == {"path"}:
+                return URLPath(path=str(others["path"]), host=host)
+        else:
+            child = _child_name(self.name, name)
+            if child is not None:
+                found = find_url_path(self.routes, child, others)
+                return URLPath(path=str(found), protocol=found.protocol, host=host)
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application."""
+        await self.app(scope, receive, send)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Host) and self.host == other.host and self.app == other.app
+
+    def __repr__(self) -> str:
+        name = self.name or ""
+        return f"{type(self).__name__}(host={self.host!r}, {name=!r}, app={self.app!r})"
+
+
+class Router:
+    """Routes, and what happens when none matches; an ASGI application.
+
+    Args:
+        routes: The routes, in order.
+        redirect_slashes: Whether to send a client from a path that no route matches to the same
+            path with, or without, a slash at its end.
+        default: The application for what no route matches; by default 404.
+        lifespan: What to do at startup and shutdown; only that of the outermost router is run.
+        middleware: Middleware around the router, the first one outermost.
+        max_body_size: The largest request body that it takes, in bytes.
+
+    Attributes:
+        routes: The list of routes; it may be edited at any time.
+        lifespan_context: The lifespan; may be replaced until the server starts.
+        middleware_stack: The router with its middleware around it.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute] | None = None,
+        redirect_slashes: bool = True,
+        default: ASGIApp | None = None,
+        lifespan: Lifespan[Any] | None = None,
+        *,
+        middleware: Sequence[Middleware] | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        self.routes = [] if routes is None else list(routes)
+        self.redirect_slashes = redirect_slashes
+        self.default: ASGIApp = self.not_found if default is None else default
+        self.lifespan_context: Lifespan[Any] = (
+            NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
+        )
+        self.middleware_stack: ASGIApp = build_stack(self.app, middleware or ())
+        if max_body_size is not None:
+            self.middleware_stack = RequestBodyLimitMiddleware(self.middleware_stack, max_body_size)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The list of routes, in the order in which they are tried."""
+        return self._routes
+
+    @routes.setter
+    def routes(self, routes: list[BaseRoute]) -> None:
+        self._routes = RouteList(routes)
+        self._table = IndexedTable(self._routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        await self.middleware_stack(scope, receive, send)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route a request, without the router's own middleware."""
+        if scope["type"] not in ("http", "websocket"):
+            if scope["type"] != "lifespan":
+                raise AssertionError(f"A router does not know {scope['type']!r} scopes.")
+            await self.lifespan(scope, receive, send)
+            return
+        if "router" not in scope:
+            scope["router"] = self
+        outcome = self._table.match(scope)
+        if outcome is None:
+            await self._handle_unmatched(scope, receive, send)
+            return
+        route, child_scope = outcome
+        scope["route"] = route
+        scope.update(child_scope)
+        if type(outcome) is Found and _OWN_HANDLE.get(type(route)) is type(route).handle:
+            # PERF: S1, the method is known to be right: that is all that `handle` would look at.
+            await route.app(scope, receive, send)  # type: ignore[attr-defined]
+        else:
+            await route.handle(scope, receive, send)
+
+    async def _handle_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.redirect_slashes:
+            outcome = self._table.fall_back(scope)
+            if isinstance(outcome, Redirect):
+                url = URL(scope={**scope, "path": outcome.path})
+                await RedirectResponse(url)(scope, receive, send)
+                return
+        await self.default(scope, receive, send)
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say that there is nothing here: 404, or a closed WebSocket."""
+        await reject(scope, receive, send)
+
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go through startup and shutdown, as the server says when."""
+        await _lifespan.run(self.lifespan_context, scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path of a named route.
+
+        Args:
+            name: The name of the route; inside a named mount or host `mount:route`.
+            path_params: A value for each parameter of its path.
+
+        Raises:
+            NoMatchFound: There is no route of that name with exactly those parameters.
+        """
+        return find_url_path(self.routes, name, path_params)
+
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Append a `Mount`."""
+        self.routes.append(Mount(path, app=app, name=name))
+
+    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        """Append a `Host`."""
+        self.routes.append(Host(host, app=app, name=name))
+
+    def add_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Append a `Route`."""
+        self.routes.append(
+            Route(
+                path,
+                endpoint=endpoint,
+                methods=methods,
+                name=name,
+                include_in_schema=include_in_schema,
+            )
+        )
+
+    def add_websocket_route(
+        self, path: str, endpoint: Callable[..., Any], name: str | None = None
+    ) -> None:
+        """Append a `WebSocketRoute`."""
+        self.routes.append(WebSocketRoute(path, endpoint=endpoint, name=name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Router) and self.routes == other.routes
+
+
+# Private names of the API that other packages reach for.
+_AsyncLiftContextManager = AsyncLiftContextManager
+_DefaultLifespan = NoLifespan
+_wrap_gen_lifespan_context = lift_generator
+
+_OWN_HANDLE: Final[dict[type[BaseRoute], Callable[..., Any]]] = {
+    cls: cls.handle for cls in (Route, WebSocketRoute, Mount, Host)
+}
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/"):
+        raise AssertionError("Routed paths must start with '/'")
+
+
+def _is_function(endpoint: Callable[..., Any]) -> bool:
+    """Say whether an endpoint is called with a connection, not as an ASGI application."""
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+
+
+def _endpoint_url(
+    route: PatternRoute, own_name: str, name: str, path_params: dict[str, Any], protocol: Any
+) -> URLPath:
+    if name != own_name or path_params.keys() != route.param_convertors.keys():
+        raise NoMatchFound(name, path_params)
+    path, _ = fill(route.path_format, route.param_convertors, path_params)
+    return URLPath(path=path, protocol=protocol)
+
+
+def _child_name(own_name: str | None, name: str) -> str | None:
+    """Give the name that the routes inside know; None if the name does not lead inside."""
+    if own_name is None:
+        return name
+    return name.removeprefix(f"{own_name}:") if name.startswith(f"{own_name}:") else None
+
+
+publish(globals())

@@ -1,0 +1,336 @@
+"""Tables: one table of cases and one differential test for both kinds of them.
+
+The linear table is the reference. What is true of it must be true of the index.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bolide._routing.base import BaseRoute, Match
+from bolide._routing.route_list import RouteList
+from bolide._routing.table import (
+    MISSING,
+    Found,
+    IndexedTable,
+    LinearTable,
+    Outcome,
+    Redirect,
+    WrongMethod,
+)
+from bolide.requests import Request
+from bolide.responses import Response
+from bolide.routing import Host, Mount, Route, Router, WebSocketRoute
+from bolide.types import Scope
+
+
+async def endpoint(request: Request) -> Response:
+    raise NotImplementedError
+
+
+async def ws_endpoint(websocket: Any) -> None:
+    raise NotImplementedError
+
+
+def http(path: str, method: str = "GET", **more: Any) -> Scope:
+    return {"type": "http", "path": path, "method": method, **more}
+
+
+def websocket(path: str, **more: Any) -> Scope:
+    return {"type": "websocket", "path": path, **more}
+
+
+def get(path: str) -> Route:
+    return Route(path, endpoint)
+
+
+def post(path: str) -> Route:
+    return Route(path, endpoint, methods=["POST"])
+
+
+class EvenLength(BaseRoute):
+    """A route of somebody else's, that no path tells apart."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match = Match.NONE if len(scope["path"]) % 2 else Match.FULL
+        return match, {"endpoint": self}
+
+
+class Shouting(Route):
+    """A subclass that matches in its own way."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches({**scope, "path": scope["path"].lower()})
+        return match, {**child_scope, "shouting": True}
+
+
+def linear(routes: Sequence[BaseRoute]) -> LinearTable:
+    return LinearTable(routes)
+
+
+def indexed(routes: Sequence[BaseRoute]) -> LinearTable:
+    return IndexedTable(RouteList(routes))
+
+
+both = pytest.mark.parametrize("table", [linear, indexed])
+TableMaker = Callable[[Sequence[BaseRoute]], LinearTable]
+
+# Routes, scope, and the position of the route that is found; or what else becomes of it.
+CASES: list[tuple[str, list[BaseRoute], Scope, object]] = [
+    ("no routes", [], http("/"), MISSING),
+    ("a literal path", [get("/a"), get("/b")], http("/b"), 1),
+    ("the first of two equal ones", [get("/a"), get("/a")], http("/a"), 0),
+    ("a literal first", [get("/users/me"), get("/users/{id}")], http("/users/me"), 0),
+    ("a parameter first", [get("/users/{id}"), get("/users/me")], http("/users/me"), 0),
+    ("a literal that the parameter does not take", [get("/u/{n:int}"), get("/u/me")], http("/u/me"), 1),
+    ("another method later", [get("/a"), post("/a")], http("/a", "POST"), 1),
+    ("a method that a parametrised route has", [get("/a"), post("/{x}")], http("/a", "POST"), 1),
+    ("no such method", [get("/a"), post("/a")], http("/a", "PUT"), WrongMethod),
+    ("methods are told apart by case", [get("/a")], http("/a", "get"), WrongMethod),
+    ("head comes with get", [get("/a")], http("/a", "HEAD"), 0),
+    ("a websocket is no request", [get("/a")], websocket("/a"), MISSING),
+    ("a request is no websocket", [WebSocketRoute("/a", ws_endpoint)], http("/a"), MISSING),
+    ("one path for both", [get("/a"), WebSocketRoute("/a", ws_endpoint)], websocket("/a"), 1),
+    ("a websocket with parameters", [get("/{x}"), WebSocketRoute("/{x}", ws_endpoint)], websocket("/a"), 1),
+    ("a slash too many", [get("/a")], http("/a/"), Redirect("/a")),
+    ("many slashes too many", [get("/a")], http("/a///"), Redirect("/a")),
+    ("a slash too few", [get("/a/")], http("/a"), Redirect("/a/")),
+    ("a slash too few, for another method", [post("/a/")], http("/a"), Redirect("/a/")),
+    ("a slash too few for a mount", [Mount("/a", routes=[])], http("/a"), Redirect("/a/")),
+    ("no redirect for the root", [get("/a")], http("/"), MISSING),
+    ("no redirect for websockets", [WebSocketRoute("/a", ws_endpoint)], websocket("/a/"), MISSING),
+    ("no redirect to nothing", [get("/a")], http("/b/"), MISSING),
+    ("a mount hides what follows", [Mount("/a", routes=[]), get("/a/b")], http("/a/b"), 0),
+    ("a mount is not its neighbour", [Mount("/a", routes=[]), get("/ab")], http("/ab"), 1),
+    ("a mount with a parameter", [Mount("/{t}/x", routes=[]), get("/a/x/y")], http("/a/x/y"), 0),
+    ("a mount takes websockets", [Mount("/a", routes=[])], websocket("/a/b"), 0),
+    ("a mount at the root takes all", [get("/a"), Mount("/", routes=[]), get("/b")], http("/b"), 1),
+    ("what is before it stays", [get("/a"), Mount("", routes=[])], http("/a"), 0),
+    ("a path parameter", [get("/f/{p:path}"), get("/f/a/b")], http("/f/a/b"), 0),
+    ("a path parameter in a segment", [get("/f{p:path}")], http("/f/a/b"), 0),
+    ("something after a path parameter", [get("/{p:path}/end")], http("/a/b/end"), 0),
+    ("two ways through the segments", [get("/a/{x}/c"), get("/{x}/b/{y}")], http("/a/b/d"), 1),
+    ("a host", [Host("a.org", app=Router()), get("/")], http("/", headers=[(b"host", b"a.org")]), 0),
+    ("another host", [Host("a.org", app=Router()), get("/")], http("/", headers=[(b"host", b"b.org")]), 1),
+    ("no host", [Host("a.org", app=Router()), get("/")], http("/", headers=[]), 1),
+    ("a foreign route first", [EvenLength(), get("/a")], http("/a"), 0),
+    ("a foreign route that declines", [EvenLength(), get("/ab")], http("/ab"), 1),
+    ("a foreign route later", [get("/a"), EvenLength()], http("/a"), 0),
+    ("a subclass that matches otherwise", [get("/a"), Shouting("/abc", endpoint)], http("/ABC"), 1),
+    ("under a root path", [get("/a")], http("/root/a", root_path="/root"), 0),
+    ("beside the root path", [get("/rooted")], http("/rooted", root_path="/root"), 0),
+    ("the root path alone", [get("/")], http("/root", root_path="/root"), Redirect("/root/")),
+    ("a root path with a slash", [get("/")], http("/root/", root_path="/root/"), Redirect("/root//")),
+    ("no slash in front", [get("/a"), get("/{x}")], http("a"), MISSING),
+    ("an asterisk", [get("/"), get("/{x}")], http("*", "OPTIONS"), MISSING),
+    ("an empty segment is no value", [get("/a/{x}/b")], http("/a//b"), MISSING),
+    ("a number too long", [get("/{n:int}")], http("/" + "1" * 5000), MISSING),
+]  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize(
+    ("routes", "scope", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_case(table: TableMaker, routes: list[BaseRoute], scope: Scope, expected: object) -> None:
+    before = dict(scope)
+    outcome = table(routes).resolve(scope)
+    if isinstance(expected, int):
+        assert isinstance(outcome, Found)
+        assert outcome.route is routes[expected]
+    elif expected is WrongMethod:
+        assert isinstance(outcome, WrongMethod)
+        assert outcome.route is routes[0]
+    else:
+        assert outcome == expected
+        assert type(outcome) is type(expected)
+    assert scope == before
+
+
+@both
+def test_parameters_are_added_to_those_of_outer_layers(table: TableMaker) -> None:
+    routes = [get("/a"), get("/{x}")]
+    outer = {"x": "old", "y": 1}
+    literal = table(routes).resolve(http("/a", path_params=outer))
+    parametrised = table(routes).resolve(http("/b", path_params=outer))
+    assert isinstance(literal, Found)
+    assert isinstance(parametrised, Found)
+    assert literal.child_scope == {"endpoint": endpoint, "path_params": {"x": "old", "y": 1}}
+    assert parametrised.child_scope == {"endpoint": endpoint, "path_params": {"x": "b", "y": 1}}
+    assert outer == {"x": "old", "y": 1}
+
+
+@both
+def test_a_match_gives_the_scope_its_own_parameters(table: TableMaker) -> None:
+    lookup = table([get("/a")])
+    first, second = lookup.resolve(http("/a")), lookup.resolve(http("/a"))
+    assert isinstance(first, Found)
+    assert isinstance(second, Found)
+    first.child_scope["path_params"]["x"] = 1
+    assert second.child_scope["path_params"] == {}
+
+
+@both
+def test_edits_of_methods_are_seen(table: TableMaker) -> None:
+    route = get("/a")
+    lookup = table([route])
+    assert isinstance(lookup.resolve(http("/a", "POST")), WrongMethod)
+    assert route.methods is not None
+    route.methods.add("POST")
+    assert isinstance(lookup.resolve(http("/a", "POST")), Found)
+
+
+def test_edits_of_the_list_are_seen() -> None:
+    routes = RouteList([get("/a")])
+    table = IndexedTable(routes)
+    assert table.resolve(http("/b")) == MISSING
+    routes.append(get("/b"))
+    assert isinstance(table.resolve(http("/b")), Found)
+    routes[1] = get("/c")
+    assert table.resolve(http("/b")) == MISSING
+    assert isinstance(table.resolve(http("/c")), Found)
+    routes.clear()
+    assert table.resolve(http("/c")) == MISSING
+
+
+def test_a_route_whose_pattern_was_replaced_is_asked_in_its_turn() -> None:
+    from bolide.routing import compile_path
+
+    route = get("/a")
+    route.path_regex, route.path_format, route.param_convertors = compile_path("/{x}")
+    outcome = IndexedTable(RouteList([route])).resolve(http("/b"))
+    assert isinstance(outcome, Found)
+    assert outcome.child_scope["path_params"] == {"x": "b"}
+
+
+def test_an_object_whose_matches_was_replaced_is_asked_in_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    route = get("/a")
+    monkeypatch.setattr(route, "matches", lambda scope: (Match.FULL, {"replaced": True}))
+    outcome = IndexedTable(RouteList([route])).resolve(http("/anything"))
+    assert outcome == Found(route, {"replaced": True})
+
+
+def test_a_subclass_that_never_ran_our_constructor_is_asked_in_its_turn() -> None:
+    from bolide.routing import compile_path
+
+    class Bare(Route):
+        def __init__(self, path: str) -> None:
+            self.path = path
+            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+            self.endpoint = endpoint
+            self.methods = {"GET"}
+
+    route = Bare("/{n:int}")
+    table = IndexedTable(RouteList([get("/a"), route]))
+    outcome = table.resolve(http("/5"))
+    assert isinstance(outcome, Found)
+    assert outcome.route is route
+    assert outcome.child_scope["path_params"] == {"n": 5}
+
+
+SOURCES = [
+    "/", "/a", "/a/", "/a/b", "/b", "/b/c/d", "/a/b/c",
+    "/{x}", "/{x:int}", "/a/{x}", "/a/{x:int}", "/{x}/b", "/{x}/{y}", "/{x}/b/{y:int}",
+    "/v{x}", "/{x}.{y}", "/a{x}/b", "/{p:path}", "/a/{p:path}", "/{p:path}/b", "/a{p:path}",
+    "/{f:float}", "/{u:uuid}",
+]  # fmt: skip
+MOUNTS = ["", "/a", "/a/b", "/{x}", "/{x}/b", "/1"]
+PATHS = st.one_of(
+    st.sampled_from(["", "*", "/root", "/root/", "/root/a"]),
+    st.lists(
+        st.sampled_from(["a", "b", "c", "v1", "1", "12", "1.5", "a.b", "", "xb", "é"]), max_size=5
+    ).map(lambda parts: "/" + "/".join(parts)),
+)
+
+
+@st.composite
+def routes_strategy(draw: st.DrawFn) -> BaseRoute:
+    kind = draw(
+        st.sampled_from(["route"] * 6 + ["websocket", "mount", "host", "foreign", "subclass"])
+    )
+    source = draw(st.sampled_from(SOURCES))
+    if kind == "route":
+        methods = draw(st.sampled_from([None, ["GET"], ["POST"], ["GET", "POST"], []]))
+        return Route(source, endpoint, methods=methods)
+    if kind == "websocket":
+        return WebSocketRoute(source, ws_endpoint)
+    if kind == "mount":
+        return Mount(draw(st.sampled_from(MOUNTS)), routes=[])
+    if kind == "host":
+        return Host(draw(st.sampled_from(["a.org", "{x}.org"])), app=Router())
+    return EvenLength() if kind == "foreign" else Shouting(source, endpoint)
+
+
+scopes = st.builds(
+    lambda type, path, method, host, root_path: {
+        "type": type,
+        "path": path,
+        "method": method,
+        "headers": [(b"host", host)],
+        "root_path": root_path,
+    },
+    st.sampled_from(["http", "http", "http", "websocket"]),
+    PATHS,
+    st.sampled_from(["GET", "POST", "PUT"]),
+    st.sampled_from([b"a.org", b"b.org", b"c.net", b""]),
+    st.sampled_from(["", "", "/root", "/a"]),
+)
+
+
+@given(routes=st.lists(routes_strategy(), max_size=12), scope=scopes)
+def test_the_index_gives_the_answers_of_the_linear_table(
+    routes: list[BaseRoute], scope: Scope
+) -> None:
+    expected: Outcome = LinearTable(routes).resolve(dict(scope))
+    actual: Outcome = IndexedTable(RouteList(routes)).resolve(dict(scope))
+    assert type(actual) is type(expected)
+    assert actual == expected
+    if isinstance(expected, Found | WrongMethod):
+        assert isinstance(actual, Found | WrongMethod)
+        assert actual.route is expected.route
+
+
+def frames_to_find(table: LinearTable, scope: Scope) -> int:
+    frames = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal frames
+        # Not those of the garbage collector's callbacks, which come when they like.
+        frames += event == "call" and "bolide" in frame.f_code.co_filename
+
+    table.resolve(dict(scope))
+    sys.setprofile(count)
+    try:
+        table.resolve(scope)
+    finally:
+        sys.setprofile(None)
+    return frames
+
+
+@pytest.mark.parametrize(
+    "shape", ["/r{}", "/r{}/{{id:int}}", "/{{tenant}}/r{}", "/{{a}}/x/r{}/{{b}}"]
+)
+def test_the_cost_does_not_grow_with_the_number_of_routes(shape: str) -> None:
+    routes = [get(shape.format(number)) for number in range(1000)]
+    table = IndexedTable(RouteList(routes))
+
+    def request(number: int) -> Scope:
+        text = shape.format(number).replace("{id:int}", "7")
+        for name in ("{tenant}", "{a}", "{b}"):
+            text = text.replace(name, "t")
+        return http(text)
+
+    assert frames_to_find(table, request(999)) == frames_to_find(table, request(0))
+    alone = IndexedTable(RouteList([get(shape.format(0))]))
+    assert frames_to_find(table, request(0)) == frames_to_find(alone, request(0))
+    missing = http("/nothing/of/this/kind/here")
+    assert frames_to_find(table, missing) == frames_to_find(alone, missing)
