@@ -1,0 +1,159 @@
+"""The application: routes, middleware, exception handlers and a lifespan, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from bolide._app_boundary import AppBoundary
+from bolide._data.state import State
+from bolide._data.url import URLPath
+from bolide.middleware import Middleware, _MiddlewareFactory, build_stack
+from bolide.middleware.body_limit import RequestBodyLimitMiddleware
+from bolide.middleware.errors import ServerErrorMiddleware
+from bolide.middleware.exceptions import ExceptionMiddleware
+from bolide.routing import BaseRoute, Router
+from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
+
+__all__ = ["Starlette"]
+
+AppType = TypeVar("AppType", bound="Starlette")
+P = ParamSpec("P")
+
+
+class Starlette:
+    """An application with the behaviour of Starlette.
+
+    A request passes, from the outside in: `ServerErrorMiddleware`, the limit on bodies if there is
+    one, the user's middleware in order, `ExceptionMiddleware`, the router.
+
+    Args:
+        debug: Show tracebacks to clients. They can show secrets: never in production.
+        routes: The routes, in order.
+        middleware: Middleware around all of them, the first one outermost.
+        exception_handlers: Handlers by status code or class of exception; the one for 500 or
+            `Exception` answers what nothing else has handled.
+        lifespan: What to do at startup and shutdown: a function that takes the application and
+            gives an async context manager. What that yields is the state of every request.
+        max_body_size: The largest request body that is taken, in bytes; by default any.
+
+    Attributes:
+        state: A place for the application's own things.
+        router: The router.
+        user_middleware: The list of middleware.
+        middleware_stack: The layers, put together at the first call.
+    """
+
+    def __init__(
+        self: AppType,
+        debug: bool = False,
+        routes: Sequence[BaseRoute] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        lifespan: Lifespan[AppType] | None = None,
+        *,
+        max_body_size: int | None = None,
+    ) -> None:
+        self.debug = debug
+        self.state = State()
+        self.router = Router(routes, lifespan=lifespan)
+        self.max_body_size = max_body_size
+        self.exception_handlers = dict(exception_handlers or {})
+        self.user_middleware = list(middleware or [])
+        self.middleware_stack: ASGIApp | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together; called once, at the first call of the application."""
+        handlers = dict(self.exception_handlers)
+        server_error_handler: ExceptionHandler | None = None
+        for key in list(handlers):
+            if key in (500, Exception):
+                server_error_handler = handlers.pop(key)
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=handlers, debug=self.debug)
+        app = build_stack(app, self.user_middleware)
+        if self.max_body_size is not None:
+            app = RequestBodyLimitMiddleware(app, self.max_body_size)
+        if AppBoundary.suits(app):
+            return AppBoundary(app, handler=server_error_handler, debug=self.debug)
+        return ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The list of routes; it may be edited at any time."""
+        return self.router.routes
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Give the path of a named route.
+
+        Args:
+            name: The name of the route; inside a named mount or host `mount:route`.
+            path_params: A value for each parameter of its path.
+
+        Raises:
+            NoMatchFound: There is no route of that name with exactly those parameters.
+        """
+        return self.router.url_path_for(name, **path_params)
+
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Give everything under a path to another application."""
+        self.router.mount(path, app=app, name=name)
+
+    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        """Give everything on a host to another application."""
+        self.router.host(host, app=app, name=name)
+
+    def add_middleware(
+        self, middleware_class: _MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Put middleware around all that is there already.
+
+        Args:
+            middleware_class: A class, or any callable that takes an application first.
+            args: Its other positional arguments.
+            kwargs: Its keyword arguments.
+
+        Raises:
+            RuntimeError: The application has already been called.
+        """
+        if self.middleware_stack is not None:
+            raise RuntimeError("Cannot add middleware after an application has started")
+        self.user_middleware.insert(0, Middleware(middleware_class, *args, **kwargs))
+
+    def add_exception_handler(
+        self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler
+    ) -> None:
+        """Register an exception handler; has no effect once the application has been called.
+
+        Args:
+            exc_class_or_status_code: What to handle: the status of an HTTPException, or a class.
+            handler: `handler(connection, exc)`, async or blocking, gives a response or None.
+        """
+        self.exception_handlers[exc_class_or_status_code] = handler
+
+    def add_route(
+        self,
+        path: str,
+        route: Callable[..., Any],
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Append a `Route`.
+
+        Args:
+            path: The pattern of the path.
+            route: The endpoint.
+            methods: The methods that it takes.
+            name: What `url_path_for` finds it by.
+            include_in_schema: Whether a schema generator shall mention it.
+        """
+        self.router.add_route(
+            path, route, methods=methods, name=name, include_in_schema=include_in_schema
+        )
