@@ -1,0 +1,226 @@
+"""Files from directories, as an application.
+
+RULES
+
+Only GET and HEAD. What is asked for has to lie inside one of the directories, links followed or
+not as configured; anything else that goes wrong with a path is the same 404, so that answers tell
+nothing about the disk. A client that has the current state of a file is told so with 304.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import ClassVar
+
+import anyio.to_thread
+
+from bolide._data.headers import Headers
+from bolide._data.url import URL
+from bolide._http.conditional import is_not_modified
+from bolide._routing.base import get_route_path
+from bolide.exceptions import HTTPException
+from bolide.responses import FileResponse, RedirectResponse, Response
+from bolide.types import Receive, Scope, Send
+from bolide.websockets import WebSocketClose
+
+__all__ = ["NotModifiedResponse", "PathLike", "StaticFiles"]
+
+PathLike = str | os.PathLike[str]
+"""A path, as text or as an object."""
+
+
+class NotModifiedResponse(Response):
+    """Tells a client that what it has is current (RFC 9110, section 15.4.5).
+
+    Args:
+        headers: The headers of the full response; those that matter to a cache are kept.
+    """
+
+    NOT_MODIFIED_HEADERS: ClassVar = (
+        "cache-control",
+        "content-location",
+        "date",
+        "etag",
+        "expires",
+        "vary",
+    )
+
+    def __init__(self, headers: Headers) -> None:
+        kept = {name: headers[name] for name in self.NOT_MODIFIED_HEADERS if name in headers}
+        super().__init__(status_code=304, headers=kept)
+
+
+class StaticFiles:
+    """An application that answers with files.
+
+    Args:
+        directory: A directory of files.
+        packages: Names of packages whose directory `statics` to search too, or pairs of a package
+            and a directory in it; after `directory`.
+        html: Answer for a directory with its `index.html`, and with the `404.html` of the top
+            directory where there is nothing.
+        check_dir: Whether `directory` has to exist already.
+        follow_symlink: Whether links inside may lead outside.
+
+    Raises:
+        AssertionError: A package, or a directory in it, does not exist.
+        RuntimeError: `directory` does not exist, or at the first request: is no directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: PathLike | None = None,
+        packages: list[str | tuple[str, str]] | None = None,
+        html: bool = False,
+        check_dir: bool = True,
+        follow_symlink: bool = False,
+    ) -> None:
+        self.directory = directory
+        self.packages = packages
+        self.all_directories = self.get_directories(directory, packages)
+        self.html = html
+        self.config_checked = False
+        self.follow_symlink = follow_symlink
+        if check_dir and directory is not None and not Path(directory).is_dir():
+            raise RuntimeError(f"Directory '{directory}' does not exist")
+
+    def get_directories(
+        self,
+        directory: PathLike | None = None,
+        packages: list[str | tuple[str, str]] | None = None,
+    ) -> list[PathLike]:
+        """Give the directories to search, in order."""
+        directories: list[PathLike] = [] if directory is None else [directory]
+        for entry in packages or []:
+            package, statics_dir = (entry, "statics") if isinstance(entry, str) else entry
+            spec = importlib.util.find_spec(package)
+            if spec is None or spec.origin is None:
+                raise AssertionError(f"Package {package!r} could not be found.")
+            found = Path(spec.origin).parent / statics_dir
+            if not found.is_dir():
+                raise AssertionError(
+                    f"Directory '{statics_dir!r}' in package {package!r} could not be found."
+                )
+            directories.append(str(found))
+        return directories
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            raise AssertionError(f"Static files do not know {scope['type']!r} scopes.")
+        if not self.config_checked:
+            await self.check_config()
+            self.config_checked = True
+        response = await self.get_response(self.get_path(scope), scope)
+        await response(scope, receive, send)
+
+    def get_path(self, scope: Scope) -> str:
+        """Give the path that is asked for, relative and in the form of the operating system."""
+        return os.path.normpath(os.path.join(*get_route_path(scope).split("/")))  # noqa: PTH118
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Give the response for a path.
+
+        Raises:
+            HTTPException: There is no such file, or it may not be read, or the method is wrong.
+        """
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(status_code=405, headers={"Allow": "GET, HEAD"})
+        full_path, stat_result = await self._look_up(path)
+        if stat_result is not None and S_ISREG(stat_result.st_mode):
+            return self.file_response(full_path, stat_result, scope)
+        if self.html:
+            if stat_result is not None and S_ISDIR(stat_result.st_mode):
+                index = os.path.join(path, "index.html")  # noqa: PTH118
+                full_path, stat_result = await self._look_up(index)
+                if stat_result is not None and S_ISREG(stat_result.st_mode):
+                    if not scope["path"].endswith("/"):
+                        # Relative links of the page are relative to a directory.
+                        return RedirectResponse(URL(scope={**scope, "path": scope["path"] + "/"}))
+                    return self.file_response(full_path, stat_result, scope)
+            full_path, stat_result = await self._look_up("404.html")
+            if stat_result is not None and S_ISREG(stat_result.st_mode):
+                return FileResponse(full_path, stat_result=stat_result, status_code=404)
+        raise HTTPException(status_code=404)
+
+    async def _look_up(self, path: str) -> tuple[str, os.stat_result | None]:
+        try:
+            return await anyio.to_thread.run_sync(self.lookup_path, path)
+        except PermissionError:
+            raise HTTPException(status_code=401) from None
+        except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:
+                raise HTTPException(status_code=404) from None
+            raise
+        except ValueError:
+            # A null byte, or text that the file system cannot encode.
+            raise HTTPException(status_code=404) from None
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Give the full path and state of a file or directory, or `("", None)`. Blocks.
+
+        Args:
+            path: A relative path.
+        """
+        # SECURITY: joined to a directory, an absolute path would replace it; a backslash at the
+        # start is one on some systems.
+        if os.path.isabs(path) or path.startswith("\\"):  # noqa: PTH117
+            return "", None
+        for directory in self.all_directories:
+            joined = os.path.join(directory, path)  # noqa: PTH118
+            if self.follow_symlink:
+                full_path, root = os.path.abspath(joined), os.path.abspath(directory)  # noqa: PTH100
+            else:
+                full_path, root = os.path.realpath(joined), os.path.realpath(directory)
+            # SECURITY: by parts, not by text: "/static_private" begins with "/static".
+            if not Path(full_path).is_relative_to(root):
+                continue
+            try:
+                return full_path, os.stat(full_path)  # noqa: PTH116
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return "", None
+
+    def file_response(
+        self,
+        full_path: PathLike,
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Give the response for a file: the file, or that the client has it already."""
+        response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
+        return response
+
+    async def check_config(self) -> None:
+        """Check, at the first request, that `directory` is one.
+
+        Raises:
+            RuntimeError: It is not.
+        """
+        if self.directory is None:
+            return
+        path = anyio.Path(self.directory)
+        if not await path.exists():
+            raise RuntimeError(f"StaticFiles directory '{self.directory}' does not exist.")
+        if not await path.is_dir():
+            raise RuntimeError(f"StaticFiles path '{self.directory}' is not a directory.")
+
+    def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:
+        """Say whether the client has the current state (RFC 9110, section 13.2.2)."""
+        return is_not_modified(
+            if_none_match=request_headers.get("if-none-match"),
+            if_modified_since=request_headers.get("if-modified-since"),
+            etag=response_headers.get("etag"),
+            last_modified=response_headers.get("last-modified"),
+        )

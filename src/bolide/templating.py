@@ -1,0 +1,138 @@
+"""Pages from Jinja2 templates. Needs the extra `templates`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bolide._data.url import URL
+from bolide.background import BackgroundTask
+from bolide.exceptions import MissingExtra
+from bolide.requests import Request
+from bolide.responses import HTMLResponse
+from bolide.types import Receive, Scope, Send
+
+try:
+    import jinja2
+except ModuleNotFoundError as exc:  # pragma: no cover - run in a process of its own
+
+    class _MissingJinja2(MissingExtra, ImportError):
+        pass
+
+    raise _MissingJinja2(
+        "jinja2 must be installed to use Jinja2Templates", extra="templates"
+    ) from exc
+
+__all__ = ["Jinja2Templates"]
+
+ContextProcessor = Callable[[Request], dict[str, Any]]
+"""Gives values that every template shall have."""
+
+
+class _TemplateResponse(HTMLResponse):
+    """A rendered template.
+
+    Attributes:
+        template: The template.
+        context: What it was rendered with.
+    """
+
+    def __init__(
+        self,
+        template: Any,
+        context: dict[str, Any],
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        self.template = template
+        self.context = context
+        super().__init__(template.render(context), status_code, headers, media_type, background)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the page: run as an ASGI application."""
+        # A test client wants to see what a page was made of.
+        if "http.response.debug" in scope.get("extensions", {}):
+            info = {"template": self.template, "context": self.context}
+            await send({"type": "http.response.debug", "info": info})
+        await super().__call__(scope, receive, send)
+
+
+class Jinja2Templates:
+    """Templates of an application; `url_for` is there in all of them.
+
+    Give `directory` or `env`, not both.
+
+    Args:
+        directory: Where templates are looked for; of several, in order. Text is escaped in
+            templates for HTML and XML.
+        context_processors: Functions that take the request and give values for every template.
+        env: A Jinja2 environment of one's own.
+
+    Raises:
+        AssertionError: Both, or none, of `directory` and `env` are given.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+        *,
+        context_processors: list[ContextProcessor] | None = None,
+        env: jinja2.Environment | None = None,
+    ) -> None:
+        if (directory is None) == (env is None):
+            raise AssertionError("either 'directory' or 'env' arguments must be passed")
+        self.context_processors = context_processors or []
+        if env is None:
+            assert directory is not None
+            loader = jinja2.FileSystemLoader(directory)
+            env = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
+        self.env = env
+        self.env.globals.setdefault("url_for", _url_for)
+
+    def get_template(self, name: str) -> jinja2.Template:
+        """Give a template.
+
+        Raises:
+            jinja2.TemplateNotFound: There is none of that name.
+        """
+        return self.env.get_template(name)
+
+    def TemplateResponse(  # noqa: N802 - the name of the API
+        self,
+        request: Request,
+        name: str,
+        context: dict[str, Any] | None = None,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> _TemplateResponse:
+        """Render a template into a response.
+
+        Args:
+            request: The request; the template has it under that name.
+            name: The name of the template.
+            context: Values for the template; `request` and those of the processors are added.
+            status_code: The status of the response.
+            headers: More headers.
+            media_type: The media type, if it is not that of HTML.
+            background: A task to run when the response has been sent.
+
+        Raises:
+            jinja2.TemplateNotFound: There is no template of that name.
+        """
+        context = {} if context is None else context
+        context.setdefault("request", request)
+        for processor in self.context_processors:
+            context.update(processor(request))
+        template = self.get_template(name)
+        return _TemplateResponse(template, context, status_code, headers, media_type, background)
+
+
+@jinja2.pass_context
+def _url_for(context: jinja2.runtime.Context, name: str, /, **path_params: Any) -> URL:
+    request: Request = context["request"]
+    return request.url_for(name, **path_params)
