@@ -24,6 +24,9 @@ class State:
         self._state[key] = value
 
     def __getattr__(self, key: str) -> Any:
+        if key == "_state":
+            # A copy that is just being made has none yet; to look for it in itself would not end.
+            raise AttributeError(key)
         try:
             return self._state[key]
         except KeyError:

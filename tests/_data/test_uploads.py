@@ -1,0 +1,111 @@
+"""Uploads: what is in memory is touched at once, what is on disk in a worker thread."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+import pytest
+
+from bolide._data.headers import Headers
+from bolide._data.uploads import FormData, UploadFile
+
+pytestmark = pytest.mark.anyio
+
+
+class Watched:
+    """A file that writes down in which threads it is touched."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.threads: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.file, name)
+        if not callable(attribute) or name == "tell":
+            return attribute
+
+        def call(*args: Any) -> Any:
+            self.threads.add(threading.get_ident())
+            return attribute(*args)
+
+        return call
+
+
+def upload(file: Any, **kwargs: Any) -> tuple[UploadFile, Watched]:
+    watched = Watched(file)
+    return UploadFile(cast(BinaryIO, watched), **kwargs), watched
+
+
+@pytest.fixture
+def spooled() -> Iterator[Any]:
+    with SpooledTemporaryFile(max_size=10) as file:
+        yield file
+
+
+async def test_a_file_in_memory_is_touched_at_once(spooled: Any) -> None:
+    file, watched = upload(spooled, size=0)
+    await file.write(b"0123456789")
+    await file.seek(2)
+    assert await file.read(3) == b"234"
+    assert await file.read() == b"56789"
+    await file.close()
+    assert watched.threads == {threading.get_ident()}
+    assert file.size == 10
+
+
+async def test_the_write_that_moves_a_file_to_disk_is_left_to_a_thread(spooled: Any) -> None:
+    file, watched = upload(spooled, size=0)
+    await file.write(b"0123456789")
+    watched.threads.clear()
+    await file.write(b"x")
+    assert spooled._rolled
+    assert watched.threads.isdisjoint({threading.get_ident()})
+
+
+async def test_a_file_on_disk_is_left_to_a_thread(spooled: Any) -> None:
+    spooled.rollover()
+    file, watched = upload(spooled)
+    await file.write(b"abc")
+    await file.seek(0)
+    assert await file.read() == b"abc"
+    await file.close()
+    assert watched.threads
+    assert watched.threads.isdisjoint({threading.get_ident()})
+    assert file.size is None
+
+
+async def test_an_ordinary_file_is_left_to_a_thread() -> None:
+    file, watched = upload(io.BytesIO(b"data"))
+    assert await file.read() == b"data"
+    assert watched.threads.isdisjoint({threading.get_ident()})
+
+
+async def test_a_spooled_file_without_a_limit_stays_in_memory() -> None:
+    with SpooledTemporaryFile() as spooled:
+        file, watched = upload(spooled)
+        await file.write(b"x" * 100_000)
+        assert watched.threads == {threading.get_ident()}
+
+
+def test_an_upload_tells_what_the_client_said() -> None:
+    headers = Headers({"content-type": "text/plain"})
+    file = UploadFile(io.BytesIO(), size=4, filename="f.txt", headers=headers)
+    assert (file.filename, file.size, file.content_type) == ("f.txt", 4, "text/plain")
+    assert repr(file) == (
+        "UploadFile(filename='f.txt', size=4, headers=Headers({'content-type': 'text/plain'}))"
+    )
+    bare = UploadFile(io.BytesIO())
+    assert (bare.filename, bare.size, bare.content_type) == (None, None, None)
+    assert bare.headers == Headers()
+
+
+async def test_closing_a_form_closes_its_files() -> None:
+    files = [io.BytesIO(), io.BytesIO()]
+    form = FormData([("a", UploadFile(files[0])), ("text", "x"), ("a", UploadFile(files[1]))])
+    assert form["text"] == "x"
+    await form.close()
+    assert [file.closed for file in files] == [True, True]
