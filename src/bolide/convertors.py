@@ -208,7 +208,7 @@ CONVERTOR_TYPES: dict[str, Convertor[Any]] = {
     "float": FloatConvertor(),
     "uuid": UUIDConvertor(),
 }
-"""The convertors by the name after the colon, as in `{name:int}`."""
+"""The convertors, by the name that stands after the colon of a parameter."""
 
 
 def register_url_convertor(key: str, convertor: Convertor[Any]) -> None:

@@ -80,7 +80,7 @@ class WebSocketEndpoint:
     """
 
     encoding: Literal["text", "bytes", "json"] | None = None
-    """What messages hold: text, bytes, JSON in either; None for whichever comes."""
+    """What messages hold, be it text, bytes, or JSON in either; None for whichever comes."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":

@@ -3,7 +3,7 @@
 RULES
 
 The client's side and the application's side each have a state, and each message is allowed in one
-state only. `receive` follows the client's side, `send` the application's side:
+state only. `receive` follows the client's side, `send` the application's side::
 
     client_state        allowed from the server             then
     CONNECTING          websocket.connect                   CONNECTED

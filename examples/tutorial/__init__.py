@@ -1,0 +1,1 @@
+"""The application of the tutorial, one file a step."""
