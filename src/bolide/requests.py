@@ -21,7 +21,7 @@ from bolide._connection import ClientDisconnect, HTTPConnection, StateT
 from bolide._data.uploads import FormData
 from bolide._data.url import URL, Address
 from bolide._exports import publish
-from bolide._http.cookies import parse_cookies as cookie_parser
+from bolide._http.cookies import parse_cookies
 from bolide._http.media import parse_media_type
 from bolide.exceptions import HTTPException
 from bolide.formparsers import FormParser, MultiPartException, MultiPartParser
@@ -46,6 +46,11 @@ SERVER_PUSH_HEADERS_TO_COPY = {
     "cache-control",
     "user-agent",
 }
+
+
+def cookie_parser(cookie_string: str) -> dict[str, str]:
+    """Take a Cookie header apart; of cookies with one name the last one counts."""
+    return parse_cookies(cookie_string)
 
 
 async def empty_receive() -> NoReturn:

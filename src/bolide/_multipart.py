@@ -1,0 +1,81 @@
+"""The library that knows the grammar of multipart, and what we ask of it (RFC 7578).
+
+It is `multipart` 2.x, for reasons that docs/explanation/decisions/multipart-parser.md has. Nothing
+else in bolide knows its names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from bolide.exceptions import BolideError, MissingExtra
+
+__all__ = ["MAX_BOUNDARY", "MultiPartException", "event_source", "multipart_library"]
+
+MAX_BOUNDARY: Final = 256
+"""How many characters a boundary may have."""
+
+
+class MultiPartException(BolideError, ValueError):
+    """A form is malformed, or over a limit.
+
+    Attributes:
+        message: What is wrong, fit to be shown to the client.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class _MissingMultipart(MissingExtra, AssertionError):
+    """The library that reads multipart forms is not installed."""
+
+
+def multipart_library() -> Any:
+    try:
+        import multipart
+    except ModuleNotFoundError:
+        multipart = None
+    # The name has belonged to another library, old versions of which still install it.
+    if not hasattr(multipart, "PushMultipartParser"):
+        raise _MissingMultipart(
+            "The `multipart` library must be installed to use form parsing.", extra="forms"
+        )
+    return multipart
+
+
+def event_source(library: Any, boundary: str) -> Callable[[bytes], Iterable[Any]]:
+    """Give a function that takes pieces of input and gives the library's events.
+
+    Raises:
+        multipart.MultipartError: The boundary is not one, or later, the input is malformed.
+    """
+
+    class FormDataParser(library.PushMultipartParser):  # type: ignore[misc]
+        def _create_segment(self, headerlist: list[tuple[str, str]]) -> Any:
+            segment = library.MultipartSegment(headerlist)
+            if segment.name is None:
+                raise MultiPartException(
+                    'The Content-Disposition header field "name" must be provided.'
+                )
+            return segment
+
+    if len(boundary) > MAX_BOUNDARY:
+        raise library.ParserError("Boundary too long")
+    parser = FormDataParser(boundary.encode("latin-1"), header_charset="latin-1")
+    opening = b"--" + parser.boundary
+    begun = b""
+
+    def events(piece: bytes) -> Iterable[Any]:
+        nonlocal begun
+        if len(begun) < len(opening):
+            # SECURITY: what may stand before the first boundary could go on for ever.
+            begun = (begun + piece)[: len(opening)]
+            if not opening.startswith(begun):
+                raise library.ParserError("Something stands before the first boundary")
+        found: Iterable[Any] = parser.parse(piece)
+        return found
+
+    return events

@@ -1,0 +1,413 @@
+"""Forms: urlencoded, and multipart with files (RFC 7578). Multipart needs the extra `forms`.
+
+RULES
+
+- Every limit holds while the form arrives: what is over it is not read to its end first.
+- A file is kept in memory up to `spool_max_size` and goes to disk beyond that. Whatever touches
+  the disk is done in a worker thread, in pieces of about `max_pending_size`.
+- If anything goes wrong, every file that was made so far is closed.
+
+THEORY OF OPERATION
+
+The grammar of multipart is the library's (docs/explanation/decisions/multipart-parser.md): it
+turns pieces of input into events. What is here turns events into fields and files, counts them,
+and keeps the disk off the event loop.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import warnings
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, Final, cast
+
+import anyio.lowlevel
+import anyio.to_thread
+
+from bolide._data.headers import Headers
+from bolide._data.uploads import FormData, UploadFile
+from bolide._exports import publish
+from bolide._http.media import parse_media_type
+from bolide._http.urlencoded import decode_pairs
+from bolide._http.urlencoded_form import FieldSplitter
+from bolide._multipart import MultiPartException, event_source, multipart_library
+from bolide.exceptions import StarletteDeprecationWarning
+
+__all__ = [
+    "FormData",
+    "FormMessage",
+    "FormParser",
+    "Headers",
+    "MultiPartException",
+    "MultiPartParser",
+    "MultipartPart",
+    "UploadFile",
+]
+
+_MAX_FED: Final = 512 * 1024
+"""How much is parsed before other tasks get their turn, in bytes."""
+
+
+class _DeprecatedEnum(enum.EnumMeta):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        warnings.warn(
+            "`FormMessage` is deprecated and will be removed in a future version.",
+            StarletteDeprecationWarning,
+            stacklevel=2,
+        )
+        return super().__call__(*args, **kwargs)
+
+
+class FormMessage(enum.Enum, metaclass=_DeprecatedEnum):
+    """Not used any more. Deprecated."""
+
+    FIELD_START = 1
+    FIELD_NAME = 2
+    FIELD_DATA = 3
+    FIELD_END = 4
+    END = 5
+
+
+@dataclass
+class MultipartPart:
+    """A part of a multipart form while it is read.
+
+    Attributes:
+        content_disposition: The header that names it.
+        field_name: Its name in the form.
+        data: What it holds, if it is no file.
+        file: The file, if it is one.
+        item_headers: All its headers, names in lower case.
+    """
+
+    content_disposition: bytes | None = None
+    field_name: str = ""
+    data: bytearray = field(default_factory=bytearray)
+    file: UploadFile | None = None
+    item_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class FormParser:
+    """Reads an urlencoded form.
+
+    Args:
+        headers: The headers of the request.
+        stream: The body, in pieces.
+        max_fields: How many fields there may be.
+        max_part_size: How many bytes the name and the value of a field may have together, encoded.
+    """
+
+    def __init__(
+        self,
+        headers: Headers,
+        stream: AsyncGenerator[bytes, None],
+        *,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> None:
+        self.headers = headers
+        self.stream = stream
+        self.max_fields = max_fields
+        self.max_part_size = max_part_size
+        self._items: list[tuple[str, str | UploadFile]] = []
+        self._current_fields = 0
+        self._field_name = bytearray()
+        self._field_value = bytearray()
+
+    async def parse(self) -> FormData:
+        """Read the form.
+
+        Raises:
+            MultiPartException: It is over a limit.
+        """
+        splitter = FieldSplitter(self)
+        held = b""
+        is_first = True
+        async for chunk in self.stream:
+            if is_first and not held:
+                # Perhaps this is all.
+                held = chunk
+            elif chunk:
+                if is_first:
+                    splitter.feed(held)
+                    is_first = False
+                splitter.feed(chunk)
+        if is_first:
+            # PERF: S8, most forms come in one piece that is far from any limit.
+            if len(held) <= self.max_part_size and held.count(b"&") < self.max_fields:
+                return FormData(decode_pairs(held.decode("latin-1")))  # type: ignore[arg-type]
+            splitter.feed(held)
+        splitter.close()
+        return FormData(self._items)
+
+    def on_field_start(self) -> None:
+        """Count a field."""
+        self._current_fields += 1
+        if self._current_fields > self.max_fields:
+            raise MultiPartException(
+                f"Too many fields. Maximum number of fields is {self.max_fields}."
+            )
+        self._field_name = bytearray()
+        self._field_value = bytearray()
+
+    def on_field_name(self, data: bytes, start: int, end: int) -> None:
+        """Take a part of the name of a field."""
+        self._check_size(end - start)
+        self._field_name += data[start:end]
+
+    def on_field_data(self, data: bytes, start: int, end: int) -> None:
+        """Take a part of the value of a field."""
+        self._check_size(end - start)
+        self._field_value += data[start:end]
+
+    def on_field_end(self) -> None:
+        """Decode a field."""
+        pair = self._field_name + b"=" + self._field_value
+        self._items += decode_pairs(pair.decode("latin-1"))
+
+    def _check_size(self, more: int) -> None:
+        if len(self._field_name) + len(self._field_value) + more > self.max_part_size:
+            raise MultiPartException(
+                f"Field exceeded maximum size of {int(self.max_part_size / 1024)}KB."
+            )
+
+
+class MultiPartParser:
+    """Reads a multipart form.
+
+    Args:
+        headers: The headers of the request.
+        stream: The body, in pieces.
+        max_files: How many files there may be.
+        max_fields: How many other fields there may be.
+        max_part_size: How many bytes a field that is no file may have.
+    """
+
+    spool_max_size = 1024 * 1024
+    """How many bytes of a file are kept in memory."""
+
+    max_part_size = 1024 * 1024
+
+    max_pending_size = 512 * 1024
+    """How many bytes wait to be written to disk together."""
+
+    def __init__(
+        self,
+        headers: Headers,
+        stream: AsyncGenerator[bytes, None],
+        *,
+        max_files: int | float = 1000,
+        max_fields: int | float = 1000,
+        max_part_size: int = 1024 * 1024,
+    ) -> None:
+        self.headers = headers
+        self.stream = stream
+        self.max_files = max_files
+        self.max_fields = max_fields
+        self.max_part_size = max_part_size
+        self.items: list[tuple[str, str | UploadFile]] = []
+        self._current_files = 0
+        self._current_fields = 0
+        self._part = MultipartPart()
+        self._header_name = b""
+        self._header_value = b""
+        self._charset = ""
+        self._segment: Any = None
+        self._fed = 0
+        self._files: list[BinaryIO] = []
+        self._pending: list[tuple[BinaryIO, bytes]] = []
+        self._pending_size = 0
+
+    async def parse(self) -> FormData:
+        """Read the form.
+
+        Raises:
+            MultiPartException: It is malformed, or over a limit.
+            MissingExtra: The library is not installed; also an AssertionError.
+        """
+        library = multipart_library()
+        _, params = parse_media_type(self.headers.get("content-type", ""))
+        self._charset = _known_charset(params.get("charset", "utf-8"))
+        if "boundary" not in params:
+            raise MultiPartException("Missing boundary in multipart.")
+        try:
+            events = event_source(library, params["boundary"])
+            async for chunk in self.stream:
+                for piece in _pieces(chunk):
+                    self._feed(events(piece))
+                    await self._make_way(len(piece))
+            await self._write_pending()
+            await self._rewind()
+        except BaseException as exc:
+            self._close_files()
+            if isinstance(exc, library.MultipartError):
+                raise MultiPartException("Invalid multipart data.") from exc
+            raise
+        self.on_end()
+        return FormData(self.items)
+
+    def _feed(self, events: Iterable[Any]) -> None:
+        """Tell the callbacks what the library has found: a segment, bytes, or an end (None)."""
+        for event in events:
+            if event is None:
+                self.on_part_end()
+            elif isinstance(event, bytes):
+                self.on_part_data(event, 0, len(event))
+            else:
+                self._segment = event
+                self.on_part_begin()
+                for name, value in event.headerlist:
+                    # The library was told latin-1, which gives the bytes back as they were.
+                    raw_name, raw_value = name.encode("latin-1"), value.encode("latin-1")
+                    self.on_header_field(raw_name, 0, len(raw_name))
+                    self.on_header_value(raw_value, 0, len(raw_value))
+                    self.on_header_end()
+                self.on_headers_finished()
+
+    # The callbacks, in the order in which they are called for a part.
+
+    def on_part_begin(self) -> None:
+        """Begin a part."""
+        self._part = MultipartPart()
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        """Take the name of a header."""
+        self._header_name = data[start:end].lower()
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Take the value of a header."""
+        self._header_value = data[start:end]
+
+    def on_header_end(self) -> None:
+        """Keep a header."""
+        if self._header_name == b"content-disposition":
+            self._part.content_disposition = self._header_value
+        self._part.item_headers.append((self._header_name, self._header_value))
+
+    def on_headers_finished(self) -> None:
+        """Make of the part what its headers say: a file, or a field."""
+        name, filename = self._segment.name, self._segment.filename
+        self._part.field_name = _user_safe_decode(name.encode("latin-1"), self._charset)
+        if filename is None:
+            self._current_fields += 1
+            if self._current_fields > self.max_fields:
+                raise MultiPartException(
+                    f"Too many fields. Maximum number of fields is {self.max_fields}."
+                )
+            return
+        self._current_files += 1
+        if self._current_files > self.max_files:
+            raise MultiPartException(
+                f"Too many files. Maximum number of files is {self.max_files}."
+            )
+        file = cast(BinaryIO, SpooledTemporaryFile(max_size=self.spool_max_size))  # noqa: SIM115
+        self._part.file = UploadFile(
+            file,
+            size=0,
+            filename=_user_safe_decode(filename.encode("latin-1"), self._charset),
+            headers=Headers(raw=self._part.item_headers),
+        )
+        self._files.append(file)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Take some of what the part holds."""
+        part = self._part
+        if start or end < len(data):
+            data = data[start:end]
+        if part.file is None:
+            if len(part.data) + len(data) > self.max_part_size:
+                raise MultiPartException(
+                    f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
+                )
+            part.data += data
+            return
+        assert part.file.size is not None
+        part.file.size += len(data)
+        if not self.spool_max_size or part.file.size <= self.spool_max_size:
+            part.file.file.write(data)
+        else:
+            # This write, or one before it, moves the file to disk.
+            self._pending.append((part.file.file, data))
+            self._pending_size += len(data)
+
+    def on_part_end(self) -> None:
+        """Keep the part."""
+        part = self._part
+        if part.file is None:
+            self.items.append((part.field_name, _user_safe_decode(part.data, self._charset)))
+        else:
+            self.items.append((part.field_name, part.file))
+
+    def on_end(self) -> None:
+        """The form is complete; there is nothing to do then."""
+
+    # The disk.
+
+    async def _make_way(self, fed: int) -> None:
+        """Write to disk what has gathered, and let other tasks run now and then."""
+        self._fed += fed
+        if self._pending_size >= self.max_pending_size:
+            await self._write_pending()
+            self._fed = 0
+        elif self._fed >= _MAX_FED:
+            await anyio.lowlevel.checkpoint()
+            self._fed = 0
+
+    async def _write_pending(self) -> None:
+        if self._pending:
+            pending, self._pending, self._pending_size = self._pending, [], 0
+            await anyio.to_thread.run_sync(_write_all, pending)
+
+    async def _rewind(self) -> None:
+        on_disk = []
+        for _, item in self.items:
+            if isinstance(item, UploadFile):
+                if self.spool_max_size and (item.size or 0) > self.spool_max_size:
+                    on_disk.append(item.file)
+                else:
+                    item.file.seek(0)
+        if on_disk:
+            await anyio.to_thread.run_sync(_rewind_all, on_disk)
+
+    def _close_files(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+def _write_all(writes: list[tuple[BinaryIO, bytes]]) -> None:
+    for file, data in writes:
+        file.write(data)
+
+
+def _rewind_all(files: list[BinaryIO]) -> None:
+    for file in files:
+        file.seek(0)
+
+
+def _pieces(chunk: bytes) -> Iterable[bytes]:
+    """Cut a piece of input that would keep the event loop busy for long."""
+    if len(chunk) <= _MAX_FED:
+        return (chunk,) if chunk else ()
+    return (chunk[at : at + _MAX_FED] for at in range(0, len(chunk), _MAX_FED))
+
+
+def _known_charset(name: str) -> str:
+    """Give the name of a charset, or latin-1, which decodes anything, for one nobody knows."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "latin-1"
+
+
+def _user_safe_decode(src: bytes | bytearray, codec: str) -> str:
+    """Decode text of a client, which may not be what it says it is."""
+    try:
+        return src.decode(codec)
+    except (UnicodeDecodeError, LookupError):
+        return src.decode("latin-1")
+
+
+publish(globals())
