@@ -87,6 +87,7 @@ def test_headers_are_equal_in_any_order() -> None:
     assert Headers(raw=PAIRS) == MutableHeaders(raw=PAIRS[::-1])
     assert Headers({"a": "1"}) != Headers({"a": "2"})
     assert Headers({"a": "1"}) != {"a": "1"}
+    assert Headers(scope={"headers": [[b"a", b"1"]]}) == Headers({"a": "1"})
     assert Headers.__hash__ is None
 
 

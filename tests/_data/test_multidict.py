@@ -29,6 +29,7 @@ def test_pairs_come_from_many_sources(source: Any) -> None:
     assert params.multi_items() == PAIRS
     assert params["a"] == "456"
     assert params.get("a") == "456"
+    assert params.get("nope") is None
     assert params.get("nope", "default") == "default"
     assert params.getlist("a") == ["123", "456"]
     assert params.getlist("nope") == []
@@ -49,6 +50,21 @@ def test_a_mapping_keywords_and_nothing_are_sources_too() -> None:
     assert ImmutableMultiDict(a=1).multi_items() == [("a", 1)]
     assert ImmutableMultiDict().multi_items() == []
     assert ImmutableMultiDict([]).multi_items() == []
+
+
+def test_a_multidict_of_another_library_gives_all_its_values() -> None:
+    class Foreign:
+        def items(self) -> list[tuple[str, str]]:
+            return PAIRS[1:]
+
+        def multi_items(self) -> list[tuple[str, str]]:
+            return PAIRS
+
+    foreign: Any = Foreign()
+    assert QueryParams(foreign).multi_items() == PAIRS
+    params = MultiDict(a="0")
+    params.update(foreign)
+    assert params.multi_items() == PAIRS
 
 
 def test_there_is_one_positional_source_at_the_most() -> None:

@@ -55,6 +55,8 @@ def test_a_url_equals_its_text() -> None:
         ("http://u:secret@h/p", "URL('http://u:********@h/p')"),
         ("http://u@h/p", "URL('http://u@h/p')"),
         ("http://u:@h/p", "URL('http://u:@h/p')"),
+        ("http://:secret@h/p", "URL('http://:********@h/p')"),
+        ("http://u:secret@h:99999/p", "URL('http://u:********@h:99999/p')"),
     ],
 )
 def test_repr_hides_a_password(text: str, shown: str) -> None:
@@ -98,8 +100,20 @@ def test_a_url_of_components() -> None:
         ("http://u@h/p", {"password": "q"}, "http://u:q@h/p"),
         ("http://h/p", {"password": "q"}, "http://h/p"),
         ("http://h/p", {"username": "u", "password": "q"}, "http://u:q@h/p"),
+        ("http://:p@h/p", {"port": 9}, "http://:p@h:9/p"),
+        ("http://@h/p", {"port": 9}, "http://@h:9/p"),
+        ("http://u:p@h/p", {"username": ""}, "http://:p@h/p"),
+        ("http://:p@h/p", {"username": None}, "http://h/p"),
+        ("http://u@h/p", {"password": ""}, "http://u:@h/p"),
+        ("http://u@v:p@h/p", {"port": 9}, "http://u@v:p@h:9/p"),
+        ("http://h:99999/p", {"port": 9}, "http://h:9/p"),
+        ("http://h:08/p", {"username": "u"}, "http://u@h:08/p"),
+        ("http://h:/p", {"username": "u"}, "http://u@h/p"),
         ("http://h/p", {"hostname": "::1"}, "http://[::1]/p"),
         ("http://h/p", {"hostname": "[::1]"}, "http://[::1]/p"),
+        ("http://h/p", {"hostname": "fe80::1%eth0"}, "http://[fe80::1%eth0]/p"),
+        ("http://h/p", {"hostname": "v1.x"}, "http://v1.x/p"),
+        ("http://h:8/p", {"hostname": ""}, "http://:8/p"),
         ("http://h/p", {"hostname": None, "port": 3}, "http://h:3/p"),
         ("http://[::1]:8/p", {"port": 9}, "http://[::1]:9/p"),
         ("http://[::1]/p", {"username": "u"}, "http://u@[::1]/p"),
@@ -142,6 +156,8 @@ def test_query_parameters_are_included_replaced_and_removed() -> None:
         (scope("/path", server=("example.org", 443), scheme="https"), "https://example.org/path"),
         (scope("/path", server=["example.org", 80], scheme="ws"), "ws://example.org/path"),
         (scope("/", server=("::1", 8000)), "http://[::1]:8000/"),
+        (scope("/", server=("[::1]", 8000)), "http://[::1]:8000/"),
+        (scope("/x", server=("h", 80), host="h", scheme=""), "//h/x"),
         (scope("/path", host="example.org", server=("other", 1)), "http://example.org/path"),
         (scope("/path", query_string=b"a=1&b=%20", host="h"), "http://h/path?a=1&b=%20"),
         (scope("/", query_string="é".encode(), host="h"), "http://h/?é"),
@@ -163,6 +179,21 @@ def test_query_parameters_are_included_replaced_and_removed() -> None:
 )
 def test_a_url_of_a_scope(given: dict[str, Any], url: str) -> None:
     assert str(URL(scope=given)) == url
+
+
+def test_the_first_host_header_counts() -> None:
+    given = scope("/", server=("s", 80))
+    given["headers"] = [[b"a", b"1"], [b"host", b"first"], [b"host", b"second"]]
+    assert str(URL(scope=given)) == "http://first/"
+    given["headers"][1] = [b"host", b"not a host"]
+    assert str(URL(scope=given)) == "http://s/"
+
+
+def test_a_scope_is_only_read() -> None:
+    given = scope("/", host="h")
+    given["headers"] = headers = tuple(given["headers"])
+    URL(scope=given)
+    assert given["headers"] is headers
 
 
 def test_an_unknown_scheme_has_no_default_port() -> None:
@@ -201,11 +232,20 @@ def test_a_url_path_cannot_be_read_as_an_authority(path: str, text: str) -> None
         (URLPath("/x", protocol="websocket"), "https://h", "wss://h/x"),
         (URLPath("/x", protocol="websocket"), "http://h/", "ws://h/x"),
         (URLPath("/x", host="o:1"), "ws://h/", "ws://o:1/x"),
+        (URLPath("@evil.example"), "http://h", "http://h/@evil.example"),
+        (URLPath(".evil.example"), "http://h/", "http://h/.evil.example"),
+        (URLPath("/x\r\nSet-Cookie: a"), "http://h", "http://h/xSet-Cookie: a"),
     ],
 )
 def test_a_url_path_becomes_absolute_below_a_base(path: URLPath, base: str, url: str) -> None:
     assert path.make_absolute_url(base) == url
     assert path.make_absolute_url(base_url=URL(base)) == url
+
+
+@given(st.text("@:/\\?#.[]\n\t e", max_size=12))
+def test_no_url_path_can_name_another_authority(path: str) -> None:
+    url = URLPath(path).make_absolute_url("https://good.example")
+    assert (url.scheme, url.netloc) == ("https", "good.example")
 
 
 def test_a_url_path_knows_its_protocol_and_host() -> None:

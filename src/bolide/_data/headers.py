@@ -9,11 +9,12 @@ Names are lower-case bytes and values latin-1 bytes, in a list of pairs. `Header
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 __all__ = ["Headers", "MutableHeaders"]
 
 RawHeaders = list[tuple[bytes, bytes]]
+T = TypeVar("T")
 
 
 class Headers(Mapping[str, str]):
@@ -55,7 +56,7 @@ class Headers(Mapping[str, str]):
 
     @property
     def raw(self) -> RawHeaders:
-        """The byte pairs: a copy of the list."""
+        """A copy of the list of byte pairs."""
         return list(self._list)
 
     def keys(self) -> list[str]:  # type: ignore[override]
@@ -75,10 +76,14 @@ class Headers(Mapping[str, str]):
         wanted = _name(key)
         return [value.decode("latin-1") for name, value in self._list if name == wanted]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    @overload
+    def get(self, key: str) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str | T) -> str | T: ...
+    def get(self, key: str, default: str | T | None = None) -> str | T | None:
         """Give the first value of a name, or the default."""
-        # PERF: S6, what the base class does with an exception.
-        wanted = _name(key)
+        # PERF: S6, what the base class does with an exception, in half the time for a miss.
+        wanted = key.lower().encode("latin-1")
         for name, value in self._list:
             if name == wanted:
                 return value.decode("latin-1")
@@ -89,15 +94,18 @@ class Headers(Mapping[str, str]):
         return MutableHeaders(raw=list(self._list))
 
     def __getitem__(self, key: str) -> str:
-        wanted = _name(key)
+        wanted = key.lower().encode("latin-1")
         for name, value in self._list:
             if name == wanted:
                 return value.decode("latin-1")
         raise KeyError(key)
 
     def __contains__(self, key: Any) -> bool:
-        wanted = _name(key)
-        return any(name == wanted for name, _ in self._list)
+        wanted = key.lower().encode("latin-1")
+        for name, _ in self._list:  # noqa: SIM110 - PERF: a generator takes twice the time
+            if name == wanted:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -106,7 +114,8 @@ class Headers(Mapping[str, str]):
         return len(self._list)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and sorted(self._list) == sorted(other._list)
+        # Not the raw pairs: a server may give lists where others give tuples.
+        return isinstance(other, Headers) and sorted(self.items()) == sorted(other.items())
 
     def __repr__(self) -> str:
         as_dict = dict(self.items())
@@ -120,19 +129,18 @@ class MutableHeaders(Headers):
 
     @property
     def raw(self) -> RawHeaders:
-        """The byte pairs: the list itself."""
+        """The list of byte pairs itself."""
         return self._list
 
     def __setitem__(self, key: str, value: str) -> None:
         """Set the only value of a name, in the place of its first one."""
-        name, pair = _name(key), (_name(key), value.encode("latin-1"))
-        places = [place for place, (other, _) in enumerate(self._list) if other == name]
-        for place in reversed(places[1:]):
-            del self._list[place]
-        if places:
-            self._list[places[0]] = pair
-        else:
-            self._list.append(pair)
+        headers, name, raw_value = self._list, _name(key), value.encode("latin-1")
+        for place, (other, _) in enumerate(headers):
+            if other == name:
+                later = [pair for pair in headers[place + 1 :] if pair[0] != name]
+                headers[place:] = [(name, raw_value), *later]
+                return
+        headers.append((name, raw_value))
 
     def __delitem__(self, key: str) -> None:
         """Remove all values of a name, if there are any."""
@@ -140,17 +148,19 @@ class MutableHeaders(Headers):
         self._list[:] = [pair for pair in self._list if pair[0] != name]
 
     def __ior__(self, other: Mapping[str, str]) -> MutableHeaders:
-        self.update(_mapping(other))
+        _require_mapping(other)
+        self.update(other)
         return self
 
     def __or__(self, other: Mapping[str, str]) -> MutableHeaders:
+        _require_mapping(other)
         merged = self.mutablecopy()
-        merged.update(_mapping(other))
+        merged.update(other)
         return merged
 
     def setdefault(self, key: str, value: str) -> str:
         """Set the value of a name that has none; give the value it has then."""
-        present: str | None = self.get(key)
+        present = self.get(key)
         if present is not None:
             return present
         self._list.append((_name(key), value.encode("latin-1")))
@@ -174,7 +184,6 @@ def _name(key: str) -> bytes:
     return key.lower().encode("latin-1")
 
 
-def _mapping(value: object) -> Mapping[str, str]:
+def _require_mapping(value: object) -> None:
     if not isinstance(value, Mapping):
         raise TypeError(f"Expected a mapping but got {type(value).__name__}")
-    return value

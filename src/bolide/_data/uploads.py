@@ -39,7 +39,7 @@ class UploadFile:
         self.filename = filename
         self.file = file
         self.size = size
-        self.headers = Headers() if headers is None else headers
+        self.headers: Headers = Headers() if headers is None else headers
 
         # What a spooled file knows about itself; nothing else does.
         self._max_memory_size = getattr(file, "_max_size", 0)
@@ -47,8 +47,7 @@ class UploadFile:
     @property
     def content_type(self) -> str | None:
         """The media type that the client gave it, if any."""
-        content_type: str | None = self.headers.get("content-type")
-        return content_type
+        return self.headers.get("content-type")
 
     async def write(self, data: bytes) -> None:
         """Write at the current place; `size` grows with it."""

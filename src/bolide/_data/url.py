@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from bolide._data.headers import Headers
 from bolide._data.multidict import MultiDict
 from bolide._http.host import parse_host_header
 from bolide._http.urlencoded import decode_pairs
@@ -36,6 +36,7 @@ class URL:
     """
 
     _url: str
+    _components: SplitResult
 
     def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
         if scope is not None:
@@ -64,7 +65,7 @@ class URL:
 
     @property
     def netloc(self) -> str:
-        """The authority: host, port and credentials as they are written."""
+        """Host, port and credentials as they are written (the authority)."""
         return self.components.netloc
 
     @property
@@ -185,7 +186,7 @@ class URLPath(str):
             base_url: Gives the security, the host unless there is one here, and a path to go in
                 front of this one.
         """
-        base = urlsplit(str(base_url))
+        base = base_url.components if isinstance(base_url, URL) else urlsplit(base_url)
         scheme = base.scheme
         if self.protocol:
             is_secure = scheme in ("https", "wss")
@@ -193,7 +194,11 @@ class URLPath(str):
             scheme = f"{plain}s" if is_secure else plain
         netloc = self.host or base.netloc
         path = base.path.rstrip("/") + str(self)
-        return URL(f"{scheme}://{netloc}{path}")
+        # SECURITY: putting the parts together adds a slash before a path that begins without one,
+        # which could otherwise go on with the host (`http://example.org` and `@evil.example`);
+        # taking them apart once more drops line breaks and tabs, as every reader of URLs does.
+        text = SplitResult(scheme, netloc, path, "", "").geturl()
+        return URL(urlsplit(text).geturl())
 
 
 def _url_of_scope(scope: Scope) -> str:
@@ -207,22 +212,25 @@ def _url_of_scope(scope: Scope) -> str:
         return _not_an_authority(path) + suffix
     if path and not path.startswith("/"):
         path = f"/{path}"
-    return f"{scheme}://{netloc}{path}{suffix}"
+    prefix = f"{scheme}://" if scheme else "//"
+    return f"{prefix}{netloc}{path}{suffix}"
 
 
 def _netloc_of_scope(scope: Scope, scheme: str) -> str | None:
-    header: str | None = Headers(scope=scope).get("host")
-    if header is not None:
-        host = parse_host_header(header)
-        if host is not None and host.has_possible_port:
-            return header
+    for name, value in scope["headers"]:
+        if name == b"host":
+            header: str = value.decode("latin-1")
+            host = parse_host_header(header)
+            if host is not None and host.has_possible_port:
+                return header
+            break
     server = scope.get("server")
     if server is None:
         return None
-    name, port = server
-    if ":" in name:
-        name = f"[{name}]"
-    return name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
+    hostname, port = server
+    if ":" in hostname and not hostname.startswith("["):
+        hostname = f"[{hostname}]"
+    return hostname if port == _DEFAULT_PORTS[scheme] else f"{hostname}:{port}"
 
 
 def _not_an_authority(path: str) -> str:
@@ -231,33 +239,36 @@ def _not_an_authority(path: str) -> str:
     return f"/%2F{path[2:]}" if path.startswith("//") else path
 
 
-def _changed_authority(netloc: str, parts: dict[str, Any]) -> str:
-    userinfo, _, host_port = netloc.rpartition("@")
+def _changed_authority(netloc: str, changes: dict[str, Any]) -> str:
+    userinfo, has_userinfo, address = netloc.rpartition("@")
     username, has_password, password = userinfo.partition(":")
-    bracket = host_port.rfind("]")
-    colon = host_port.find(":", bracket + 1)
-    hostname, port = host_port, ""
-    if colon >= 0:
-        hostname, port = host_port[:colon], host_port[colon + 1 :]
+    # The colons of an IPv6 address are none before a port.
+    end_of_literal = address.rfind("]") + 1
+    name, _, port = address[end_of_literal:].partition(":")
+    parts: dict[str, Any] = {
+        "username": username if has_userinfo else None,
+        "password": password if has_password else None,
+        "hostname": address[:end_of_literal] + name,
+        "port": port,
+    }
+    if changes.get("hostname") is not None:
+        parts["hostname"] = _bracketed(changes["hostname"])
+    for part in ("username", "password", "port"):
+        parts[part] = changes.get(part, parts[part])
 
-    if "username" in parts:
-        username = parts["username"] or ""
-    if "password" in parts:
-        has_password, password = ":" if parts["password"] is not None else "", parts["password"]
-    if "hostname" in parts:
-        hostname = (
-            _bracketed(parts["hostname"] or "") if parts["hostname"] is not None else hostname
-        )
-    if "port" in parts:
-        port = "" if parts["port"] is None else str(parts["port"])
-
-    authority = hostname + (f":{port}" if port else "")
-    if username:
-        authority = f"{username}{':' if has_password else ''}{password or ''}@{authority}"
+    authority: str = parts["hostname"]
+    if parts["port"] not in (None, ""):
+        authority += f":{parts['port']}"
+    if parts["username"] is not None:
+        secret = "" if parts["password"] is None else f":{parts['password']}"
+        authority = f"{parts['username']}{secret}@{authority}"
     return authority
 
 
 def _bracketed(hostname: str) -> str:
     """Put an IPv6 address into brackets; leave anything else as it is."""
-    bracketed = f"[{hostname}]"
-    return bracketed if parse_host_header(bracketed) else hostname
+    try:
+        ipaddress.IPv6Address(hostname)
+    except ValueError:
+        return hostname
+    return f"[{hostname}]"
