@@ -37,7 +37,7 @@ lint: $(VENV)/dev.stamp ## Style and likely mistakes
 types: $(VENV)/dev.stamp ## Types, by two checkers, and that the public API has them all
 	$(BIN)/mypy
 	$(BIN)/basedpyright --level error
-	$(BIN)/python scripts/verify_types.py
+	VIRTUAL_ENV='$(CURDIR)/$(VENV)' PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright --verifytypes bolide --ignoreexternal > $(VENV)/verifytypes.txt || { cat $(VENV)/verifytypes.txt; exit 1; }
 
 .PHONY: layers
 layers: $(VENV)/dev.stamp ## That modules import only from layers below their own

@@ -25,23 +25,22 @@ def from_a_private_module(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(thing, "__module__", "bolide._private.deep")
 
 
-def facade(**names: Any) -> dict[str, Any]:
-    """The globals of a public module with these public names."""
-    return {"__name__": "bolide.facade", "__all__": list(names), **names}
+def publish_in(module: str, **names: Any) -> None:
+    """Publish these names in a module."""
+    publish({"__name__": module, **names}, names)
 
 
 def test_a_class_and_a_function_report_the_public_module() -> None:
-    publish(facade(Private=Private, private=private))
+    publish_in("bolide.facade", Private=Private, private=private)
 
     assert Private.__module__ == "bolide.facade"
     assert private.__module__ == "bolide.facade"
 
 
-def test_a_name_that_is_not_public_keeps_its_module() -> None:
-    namespace = facade(Private=Private)
-    namespace["private"] = private
+def test_a_name_that_is_only_offered_keeps_its_module() -> None:
+    namespace = {"__name__": "bolide.facade", "Private": Private, "private": private}
 
-    publish(namespace)
+    publish(namespace, ["Private"])
 
     assert private.__module__ == "bolide._private.deep"
 
@@ -50,7 +49,7 @@ def test_a_name_that_is_not_public_keeps_its_module() -> None:
 def test_a_name_from_elsewhere_keeps_its_module(module: str) -> None:
     Private.__module__ = module
 
-    publish(facade(Private=Private))
+    publish_in("bolide.facade", Private=Private)
 
     assert Private.__module__ == module
 
@@ -58,14 +57,14 @@ def test_a_name_from_elsewhere_keeps_its_module(module: str) -> None:
 def test_a_public_value_keeps_the_module_of_its_class() -> None:
     value = Value()
 
-    publish(facade(value=value, number=5, alias=list[int]))
+    publish_in("bolide.facade", value=value, number=5, alias=list[int])
 
     assert value.__module__ == "bolide._private.deep"
     assert "__module__" not in vars(value)
 
 
 def test_the_first_public_module_stays() -> None:
-    publish(facade(Private=Private))
-    publish({**facade(Private=Private), "__name__": "bolide.second"})
+    publish_in("bolide.facade", Private=Private)
+    publish_in("bolide.second", Private=Private)
 
     assert Private.__module__ == "bolide.facade"

@@ -38,10 +38,10 @@ class AppBoundary(ServerErrorMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
         inner = self.app
-        if scope["type"] != "http" or type(inner) is not ExceptionMiddleware:
+        if scope["type"] != "http" or not isinstance(inner, ExceptionMiddleware):
             await super().__call__(scope, receive, send)
             return
-        if type(send) is not Exchange:
+        if not isinstance(send, Exchange):
             # PERF: S1, spares the frame of `Exchange.__init__`.
             exchange = Exchange.__new__(Exchange)
             exchange.send = send
@@ -49,8 +49,8 @@ class AppBoundary(ServerErrorMiddleware):
             send = exchange
         scope[HANDLERS_KEY] = inner.tables
         app = inner.app
-        if type(app).__call__ is _ROUTER_CALL:
-            app = app.middleware_stack  # type: ignore[attr-defined]
+        if isinstance(app, Router) and type(app).__call__ is _ROUTER_CALL:
+            app = app.middleware_stack
         try:
             await app(scope, receive, send)
         except Exception as exc:

@@ -14,7 +14,7 @@ _PACKAGE = str(Path(__file__).parent)
 
 def _outside_frame() -> tuple[FrameType, int]:
     """Give the nearest calling frame that is not bolide's, and how far up it is."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     depth = 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back

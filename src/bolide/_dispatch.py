@@ -65,7 +65,7 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
     endpoint: Callable[..., Any] = func
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if type(send) is not Exchange:
+        if not isinstance(send, Exchange):
             send = Exchange(send)
         request: Request = Request(scope, receive, send)
         response: Any = func  # callable, as a response should be
@@ -111,7 +111,7 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: Request | WebSocket) -> ASG
     """
 
     async def wrapped_app(scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = send if type(send) is Exchange else Exchange(send)
+        exchange = send if isinstance(send, Exchange) else Exchange(send)
         handlers = conn.scope.get(HANDLERS_KEY, ({}, {}))
         try:
             await app(scope, receive, exchange)

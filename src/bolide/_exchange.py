@@ -27,6 +27,9 @@ class Exchange:
 
     __slots__ = ("response_started", "send")
 
+    send: Send
+    response_started: bool
+
     def __init__(self, send: Send) -> None:
         self.send = send
         self.response_started = False

@@ -89,7 +89,7 @@ class FileResponse(Response):
         self.filename = filename
         if media_type is None:
             media_type = guess_media_type(filename or path) or "application/octet-stream"
-        self.media_type = media_type
+        self.media_type: str | None = media_type
         self.background = background
         self.init_headers(headers)
         self.headers.setdefault("accept-ranges", "bytes")
@@ -223,9 +223,11 @@ def _reads_files(scope: Scope) -> bool:
 @asynccontextmanager
 async def _open(path: FilePath) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
     """Open a file for reading, for as long as the context lasts."""
+    file: anyio.AsyncFile[bytes] | None = None
     # Shielded, since what a cancelled worker thread has opened would never be closed.
     with anyio.CancelScope(shield=True):
         file = await anyio.open_file(path, mode="rb")
+    assert file is not None
     try:
         yield file
     finally:

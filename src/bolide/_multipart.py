@@ -35,7 +35,7 @@ class _MissingMultipart(MissingExtra, AssertionError):
 
 def multipart_library() -> Any:
     try:
-        import multipart
+        import multipart  # pyright: ignore[reportMissingTypeStubs]
     except ModuleNotFoundError:
         multipart = None
     # The name has belonged to another library, old versions of which still install it.

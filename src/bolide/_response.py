@@ -52,6 +52,9 @@ class Response:
     media_type: str | None = None
     charset = "utf-8"
 
+    body: bytes | memoryview
+    raw_headers: list[tuple[bytes, bytes]]
+
     def __init__(
         self,
         content: Any = None,
@@ -67,7 +70,7 @@ class Response:
         cls = type(self)
         # PERF: S1, the common cases of `render` and `init_headers` without their frames.
         if type(content) is str and cls.render is _RENDER:
-            self.body: bytes | memoryview = content.encode(self.charset)
+            self.body = content.encode(self.charset)
         else:
             self.body = self.render(content)
         if headers is None and status_code == 200 and cls.init_headers is _INIT_HEADERS:
@@ -93,8 +96,8 @@ class Response:
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         """Set `raw_headers` from the given ones, and add length and type where they are missing."""
-        raw = []
-        given = set()
+        raw: list[tuple[bytes, bytes]] = []
+        given: set[bytes] = set()
         if headers is not None:
             raw = [
                 (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -191,7 +194,7 @@ class Response:
         """Send the response: run as an ASGI application."""
         if scope["type"] == "websocket":
             send = denial(send)
-        elif type(send) is Exchange:
+        elif isinstance(send, Exchange):
             # PERF: S1, note the start ourselves rather than in one more frame a message.
             send.response_started = True
             send = send.send
@@ -214,13 +217,13 @@ _INIT_HEADERS = Response.init_headers
 class HTMLResponse(Response):
     """An HTML page; see `Response` for the arguments."""
 
-    media_type = "text/html"
+    media_type: str | None = "text/html"
 
 
 class PlainTextResponse(Response):
     """Plain text; see `Response` for the arguments."""
 
-    media_type = "text/plain"
+    media_type: str | None = "text/plain"
 
 
 def denial(send: Send) -> Send:

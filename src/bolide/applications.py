@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from bolide._app_boundary import AppBoundary
 from bolide._data.state import State
 from bolide._data.url import URLPath
-from bolide.middleware import Middleware, _MiddlewareFactory, build_stack
+from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.errors import ServerErrorMiddleware
 from bolide.middleware.exceptions import ExceptionMiddleware
@@ -55,11 +55,11 @@ class Starlette:
         max_body_size: int | None = None,
     ) -> None:
         self.debug = debug
-        self.state = State()
-        self.router = Router(routes, lifespan=lifespan)
+        self.state: State = State()
+        self.router: Router = Router(routes, lifespan=lifespan)
         self.max_body_size = max_body_size
-        self.exception_handlers = dict(exception_handlers or {})
-        self.user_middleware = list(middleware or [])
+        self.exception_handlers: dict[Any, ExceptionHandler] = dict(exception_handlers or {})
+        self.user_middleware: list[Middleware] = list(middleware or [])
         self.middleware_stack: ASGIApp | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -110,7 +110,7 @@ class Starlette:
         self.router.host(host, app=app, name=name)
 
     def add_middleware(
-        self, middleware_class: _MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs
+        self, middleware_class: MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Put middleware around all that is there already.
 

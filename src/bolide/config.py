@@ -85,7 +85,7 @@ class Environ(MutableMapping[str, str]):
             )
 
 
-environ = Environ()
+environ: Environ = Environ()
 """The environment of the process, guarded; where `Config` looks by default."""
 
 

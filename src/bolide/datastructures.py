@@ -26,4 +26,4 @@ __all__ = [
     "UploadFile",
 ]
 
-publish(globals())
+publish(globals(), __all__)

@@ -12,7 +12,7 @@ from bolide._dispatch import refusal
 from bolide.concurrency import run_in_threadpool
 from bolide.requests import Request
 from bolide.responses import Response
-from bolide.types import Message, Receive, Scope, Send
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
 from bolide.websockets import WebSocket
 
 __all__ = ["HTTPEndpoint", "WebSocketEndpoint"]
@@ -46,9 +46,10 @@ class HTTPEndpoint:
         if verb not in self._allowed_verbs():
             handler: Any = self.method_not_allowed
         elif verb == "HEAD" and getattr(self, "head", None) is None:
-            handler = self.get  # type: ignore[attr-defined]
+            handler = getattr(self, "get")  # noqa: B009 - which is there, or HEAD would not be
         else:
             handler = getattr(self, verb.lower())
+        response: ASGIApp
         if is_async_callable(handler):
             response = await handler(request)
         else:

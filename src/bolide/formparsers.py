@@ -58,7 +58,7 @@ class _DeprecatedEnum(enum.EnumMeta):
             StarletteDeprecationWarning,
             stacklevel=2,
         )
-        return super().__call__(*args, **kwargs)
+        return cast(Any, super()).__call__(*args, **kwargs)
 
 
 class FormMessage(enum.Enum, metaclass=_DeprecatedEnum):
@@ -186,12 +186,12 @@ class MultiPartParser:
         max_part_size: How many bytes a field that is no file may have.
     """
 
-    spool_max_size = 1024 * 1024
+    spool_max_size: int = 1024 * 1024
     """How many bytes of a file are kept in memory."""
 
-    max_part_size = 1024 * 1024
+    max_part_size: int = 1024 * 1024
 
-    max_pending_size = 512 * 1024
+    max_pending_size: int = 512 * 1024
     """How many bytes wait to be written to disk together."""
 
     def __init__(
@@ -362,7 +362,7 @@ class MultiPartParser:
             await anyio.to_thread.run_sync(_write_all, pending)
 
     async def _rewind(self) -> None:
-        on_disk = []
+        on_disk: list[BinaryIO] = []
         for _, item in self.items:
             if isinstance(item, UploadFile):
                 if self.spool_max_size and (item.size or 0) > self.spool_max_size:
@@ -410,4 +410,4 @@ def _user_safe_decode(src: bytes | bytearray, codec: str) -> str:
         return src.decode("latin-1")
 
 
-publish(globals())
+publish(globals(), ["MultiPartException"])

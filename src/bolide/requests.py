@@ -251,4 +251,4 @@ class Request(HTTPConnection[StateT]):
             await self._send({"type": "http.response.early_hint", "links": links})
 
 
-publish(globals())
+publish(globals(), ["ClientDisconnect", "HTTPConnection"])

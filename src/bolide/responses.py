@@ -65,7 +65,7 @@ class JSONResponse(Response):
         ValueError: The value holds NaN or an infinity, which JSON does not have.
     """
 
-    media_type = "application/json"
+    media_type: str | None = "application/json"
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class StreamingResponse(Response):
     """
 
     body_iterator: AsyncContentStream
+    media_type: str | None
 
     def __init__(
         self,
@@ -133,7 +134,8 @@ class StreamingResponse(Response):
         else:
             self.body_iterator = iterate_in_threadpool(content)
         self.status_code = status_code
-        self.media_type = self.media_type if media_type is None else media_type
+        if media_type is not None:
+            self.media_type = media_type
         self.background = background
         self.init_headers(headers)
 
@@ -187,4 +189,14 @@ class StreamingResponse(Response):
             await self.background()
 
 
-publish(globals())
+publish(
+    globals(),
+    [
+        "FileResponse",
+        "HTMLResponse",
+        "MalformedRangeHeader",
+        "PlainTextResponse",
+        "RangeNotSatisfiable",
+        "Response",
+    ],
+)

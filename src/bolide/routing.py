@@ -20,7 +20,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from bolide._async import is_async_callable
 from bolide._data.headers import Headers
@@ -124,7 +124,9 @@ class Route(EndpointRoute):
         ValueError: A parameter is named twice.
     """
 
-    scope_types = ("http",)
+    scope_types: ClassVar[tuple[str, ...]] = ("http",)
+
+    name: str
 
     def __init__(
         self,
@@ -193,7 +195,9 @@ class WebSocketRoute(EndpointRoute):
         middleware: Middleware around this route alone, the first one outermost.
     """
 
-    scope_types = ("websocket",)
+    scope_types: ClassVar[tuple[str, ...]] = ("websocket",)
+
+    name: str
 
     def __init__(
         self,
@@ -242,7 +246,7 @@ class Mount(PatternRoute):
         max_body_size: The largest request body that it takes, in bytes.
     """
 
-    scope_types = ("http", "websocket")
+    scope_types: ClassVar[tuple[str, ...]] = ("http", "websocket")
 
     def __init__(
         self,
@@ -258,7 +262,7 @@ class Mount(PatternRoute):
             _check_path(path)
         if app is None and routes is None:
             raise AssertionError("Either 'app=...', or 'routes=' must be specified")
-        self.path = path.rstrip("/")
+        self.path: str = path.rstrip("/")
         self.name = name
         self._base_app: ASGIApp = Router(routes=routes) if app is None else app
         self.app: ASGIApp = build_stack(self._base_app, middleware or ())
@@ -322,6 +326,10 @@ class Host(BaseRoute):
         app: The application.
         name: What its routes are found behind, as in `name:route`.
     """
+
+    host_regex: re.Pattern[str]
+    host_format: str
+    param_convertors: dict[str, Convertor[Any]]
 
     def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
         if host.startswith("/"):
@@ -550,4 +558,7 @@ def _child_name(own_name: str | None, name: str) -> str | None:
     return name.removeprefix(f"{own_name}:") if name.startswith(f"{own_name}:") else None
 
 
-publish(globals())
+publish(
+    globals(),
+    ["BaseRoute", "Match", "NoMatchFound", "request_response", "websocket_session"],
+)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from bolide.exceptions import MissingExtra
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.routing import BaseRoute, Host, Mount, Route
-
-try:
-    import yaml
-except ModuleNotFoundError:  # pragma: no cover - run in a process of its own
-    yaml = None  # type: ignore[assignment]
 
 __all__ = ["BaseSchemaGenerator", "EndpointInfo", "OpenAPIResponse", "SchemaGenerator"]
 
@@ -27,19 +22,24 @@ class _MissingYAML(MissingExtra, AssertionError):
     """PyYAML is not installed."""
 
 
-def _require_yaml(user: str) -> None:
-    if yaml is None:
-        raise _MissingYAML(f"`pyyaml` must be installed to use {user}.", extra="schemas")
+def _yaml(user: str) -> Any:
+    """Give the library, or say who needs it."""
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        message = f"`pyyaml` must be installed to use {user}."
+        raise _MissingYAML(message, extra="schemas") from None
+    return yaml
 
 
 class OpenAPIResponse(Response):
     """A schema as YAML; see `Response` for the arguments."""
 
-    media_type = "application/vnd.oai.openapi"
+    media_type: str | None = "application/vnd.oai.openapi"
 
     def render(self, content: Any) -> bytes:
         """Write the schema, a dict, as YAML."""
-        _require_yaml("OpenAPIResponse")
+        yaml = _yaml("OpenAPIResponse")
         if not isinstance(content, dict):
             raise AssertionError("The schema passed to OpenAPIResponse should be a dictionary.")
         text: str = yaml.dump(content, default_flow_style=False)
@@ -98,10 +98,9 @@ class BaseSchemaGenerator:
         docstring = func_or_method.__doc__
         if not docstring:
             return {}
-        _require_yaml("parse_docstring")
-        parsed = yaml.safe_load(docstring.split("---")[-1])
+        parsed: Any = _yaml("parse_docstring").safe_load(docstring.split("---")[-1])
         # A docstring that is prose is a string to YAML.
-        return parsed if isinstance(parsed, dict) else {}
+        return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
 
     def OpenAPIResponse(self, request: Request) -> Response:  # noqa: N802 - the name of the API
         """Give the schema of the application as a response."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, cast
 
 from bolide._data.url import URL
 from bolide.background import BackgroundTask
@@ -13,16 +13,17 @@ from bolide.requests import Request
 from bolide.responses import HTMLResponse
 from bolide.types import Receive, Scope, Send
 
+
+class _MissingJinja2(MissingExtra, ImportError):
+    """Jinja2 is not installed."""
+
+
 try:
     import jinja2
-except ModuleNotFoundError as exc:  # pragma: no cover - run in a process of its own
-
-    class _MissingJinja2(MissingExtra, ImportError):
-        pass
-
+except ModuleNotFoundError:
     raise _MissingJinja2(
         "jinja2 must be installed to use Jinja2Templates", extra="templates"
-    ) from exc
+    ) from None
 
 __all__ = ["Jinja2Templates"]
 
@@ -84,13 +85,13 @@ class Jinja2Templates:
     ) -> None:
         if (directory is None) == (env is None):
             raise AssertionError("either 'directory' or 'env' arguments must be passed")
-        self.context_processors = context_processors or []
+        self.context_processors: list[ContextProcessor] = context_processors or []
         if env is None:
             assert directory is not None
             loader = jinja2.FileSystemLoader(directory)
             env = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
         self.env = env
-        self.env.globals.setdefault("url_for", _url_for)
+        cast("MutableMapping[str, Any]", self.env.globals).setdefault("url_for", _url_for)
 
     def get_template(self, name: str) -> jinja2.Template:
         """Give a template.

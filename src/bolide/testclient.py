@@ -11,6 +11,9 @@ This file is longer than others because everything that touches the HTTP library
 classes are chosen when the module is imported, between httpx2 and httpx.
 """
 
+# Names that only the HTTP library's annotations have are named in ours, too.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import inspect
@@ -371,7 +374,9 @@ class TestClient(httpx.Client):
         follow_redirects: bool = True,
         client: tuple[str, int] = DEFAULT_CLIENT,
     ) -> None:
-        self.async_backend = _AsyncBackend(backend=backend, backend_options=backend_options or {})
+        self.async_backend: _AsyncBackend = _AsyncBackend(
+            backend=backend, backend_options=backend_options or {}
+        )
         self.app: ASGI3App = app if _is_asgi3(app) else _WrapASGI2(cast(ASGI2App, app))
         self.app_state: dict[str, Any] = {}
         default_headers = httpx.Headers(headers)

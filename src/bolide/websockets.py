@@ -32,7 +32,6 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final, cast
 
 from bolide._connection import HTTPConnection, StateT
-from bolide._exports import publish
 from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,7 +87,7 @@ class WebSocketDisconnect(BolideError):
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         self.code = code
-        self.reason = reason or ""
+        self.reason: str = reason or ""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.reason}" if self.reason else f"{self.code}"
@@ -119,8 +118,8 @@ class WebSocket(HTTPConnection[StateT]):
         self.scope = scope
         self._receive = receive
         self._send = send
-        self.client_state = WebSocketState.CONNECTING
-        self.application_state = WebSocketState.CONNECTING
+        self.client_state: WebSocketState = WebSocketState.CONNECTING
+        self.application_state: WebSocketState = WebSocketState.CONNECTING
 
     async def receive(self) -> Message:
         """Wait for the client's next ASGI message.
@@ -292,7 +291,7 @@ class WebSocketClose:
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         self.code = code
-        self.reason = reason or ""
+        self.reason: str = reason or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
@@ -314,6 +313,3 @@ def _next_state(allowed: dict[str, WebSocketState], message: Message) -> WebSock
 def _check_mode(mode: str) -> None:
     if mode not in ("text", "binary"):
         raise RuntimeError('The "mode" argument should be "text" or "binary".')
-
-
-publish(globals())

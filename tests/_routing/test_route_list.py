@@ -71,7 +71,7 @@ def test_every_method_that_changes_a_list_is_among_them() -> None:
 def test_reading_is_no_change() -> None:
     routes = RouteList([A, B])
     assert (list(routes), routes[0], len(routes), A in routes) == ([A, B], A, 2, True)
-    assert (routes.index(B), routes.count(A), routes + [C]) == (1, 1, [A, B, C])
+    assert (routes.index(B), routes.count(A), [*routes, C]) == (1, 1, [A, B, C])
     assert routes.version == 0
 
 

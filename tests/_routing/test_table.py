@@ -3,6 +3,8 @@
 The linear table is the reference. What is true of it must be true of the index.
 """
 
+# ruff: noqa: E501 - a case is a line
+
 from __future__ import annotations
 
 import sys

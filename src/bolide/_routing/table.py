@@ -25,7 +25,7 @@ the count has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from heapq import merge
 from operator import attrgetter
@@ -83,7 +83,7 @@ MISSING: Final = Missing()
 Outcome = Found | WrongMethod | Redirect | Missing
 
 # PERF: S1, the constructor of a named tuple is a Python function; this is not.
-_found = partial(tuple.__new__, Found)
+_found: Callable[[tuple[BaseRoute, Scope]], Found] = partial(tuple.__new__, Found)  # pyright: ignore[reportUnknownMemberType]
 
 
 class LinearTable:
@@ -183,7 +183,7 @@ class _Node:
         found: list[_PatternEntry] = []
         nodes = [self]
         for segment in path.split("/")[1:]:
-            following = []
+            following: list[_Node] = []
             for node in nodes:
                 if node.tails:
                     found += node.tails

@@ -7,21 +7,29 @@ from typing import Any, ParamSpec, Protocol
 
 from bolide.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Middleware", "build_stack"]
+__all__ = ["Middleware", "MiddlewareFactory", "build_stack"]
 
 P = ParamSpec("P")
 
 
-class _MiddlewareFactory(Protocol[P]):
+class MiddlewareFactory(Protocol[P]):
     """Takes an application, and gives the application around it."""
 
-    def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> _ASGIApp: ...
+    def __call__(self, app: ASGIApp, /, *args: P.args, **kwargs: P.kwargs) -> _ASGIApp:
+        """Put the middleware around an application."""
+        ...
 
 
 class _ASGIApp(Protocol):
     """An ASGI application, written so that classes with `__call__` fit it."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        ...
+
+
+# The name of the API.
+_MiddlewareFactory = MiddlewareFactory
 
 
 class Middleware:
@@ -33,7 +41,7 @@ class Middleware:
         kwargs: Its keyword arguments.
     """
 
-    def __init__(self, cls: _MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs) -> None:
+    def __init__(self, cls: MiddlewareFactory[P], *args: P.args, **kwargs: P.kwargs) -> None:
         self.cls = cls
         self.args = args
         self.kwargs = kwargs

@@ -44,7 +44,7 @@ import anyio
 import anyio.lowlevel
 
 from bolide._async import close_iterator
-from bolide._exports import publish
+from bolide.background import BackgroundTask
 from bolide.requests import ClientDisconnect, Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -149,6 +149,10 @@ class _CachedRequest(Request):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
+
+    async def send_out(self, message: Message) -> None:
+        """Send past `dispatch`."""
+        await self._send(message)
 
     def rewind(self) -> None:
         """Let another run of the application have the body too, if it was kept."""
@@ -258,7 +262,7 @@ class _AppRun:
             return
         kind = message["type"]
         if kind == "http.response.early_hint":
-            await self._request._send(message)
+            await self._request.send_out(message)
         elif self._start is not None:
             await self._send_body(kind, message)
         elif kind == "http.response.debug":
@@ -360,7 +364,7 @@ class _StreamingResponse(Response):
         self.body_iterator = content
         self.status_code = status_code
         self.media_type = media_type
-        self.background = None
+        self.background: BackgroundTask | None = None
         self.on_sent: Callable[[], None] | None = None
         self.init_headers(headers)
 
@@ -394,6 +398,3 @@ class _StreamingResponse(Response):
             self.on_sent()
         if self.background is not None:
             await self.background()
-
-
-publish(globals())

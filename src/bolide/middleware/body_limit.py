@@ -98,6 +98,12 @@ class RequestBodyLimitResponder:
         "total_size",
     )
 
+    app: ASGIApp
+    max_body_size: int
+    content_length: int | None
+    total_size: int
+    response_started: bool
+    replaced: bool
     scope: Scope
     receive: Receive
     send: Send
@@ -105,7 +111,7 @@ class RequestBodyLimitResponder:
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app
         self.max_body_size = max_body_size
-        self.content_length: int | None = None
+        self.content_length = None
         self.total_size = 0
         self.response_started = False
         self.replaced = False

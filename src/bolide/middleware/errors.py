@@ -40,7 +40,7 @@ class ServerErrorMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if type(send) is not Exchange:
+        if not isinstance(send, Exchange):
             send = Exchange(send)
         try:
             await self.app(scope, receive, send)

@@ -56,7 +56,10 @@ class ExceptionMiddleware:
             HTTPException: self.http_exception,
             WebSocketException: self.websocket_exception,
         }
-        self.tables = (self._exception_handlers, self._status_handlers)
+        self.tables: tuple[ExceptionHandlers, StatusHandlers] = (
+            self._exception_handlers,
+            self._status_handlers,
+        )
         for key, handler in (handlers or {}).items():
             self.add_exception_handler(key, handler)
 
@@ -88,7 +91,7 @@ class ExceptionMiddleware:
             await self.app(scope, receive, send)
             return
         scope[HANDLERS_KEY] = self.tables
-        if type(send) is not Exchange:
+        if not isinstance(send, Exchange):
             send = Exchange(send)
         try:
             await self.app(scope, receive, send)
