@@ -23,7 +23,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Final
 
 from bolide._async import is_async_callable
-from bolide._data.headers import Headers
 from bolide._data.url import URL, URLPath
 from bolide._dispatch import (
     refusal,
@@ -32,7 +31,6 @@ from bolide._dispatch import (
     wrap_app_handling_exceptions,
 )
 from bolide._exports import publish
-from bolide._http.host import parse_host_header
 from bolide._routing import lifespan as _lifespan
 from bolide._routing.base import (
     BaseRoute,
@@ -43,15 +41,10 @@ from bolide._routing.base import (
     get_route_path,
     reject,
 )
+from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
-from bolide._routing.pattern import (
-    PARAM_FORMAT_REGEX,
-    PARAM_REGEX,
-    bind,
-    fill,
-    parse,
-)
-from bolide._routing.reverse import find_url_path
+from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
+from bolide._routing.reverse import child_name, endpoint_url, find_url_path
 from bolide._routing.route_list import RouteList
 from bolide._routing.table import Found, IndexedTable, Redirect
 from bolide.convertors import Convertor
@@ -161,7 +154,7 @@ class Route(EndpointRoute):
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Give the path for these parameters, if the name is this route's."""
-        return _endpoint_url(self, self.name, name, path_params, protocol="http")
+        return endpoint_url(self, self.name, name, path_params, protocol="http")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or refuse the method."""
@@ -217,7 +210,7 @@ class WebSocketRoute(EndpointRoute):
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Give the path for these parameters, if the name is this route's."""
-        return _endpoint_url(self, self.name, name, path_params, protocol="websocket")
+        return endpoint_url(self, self.name, name, path_params, protocol="websocket")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint."""
@@ -295,7 +288,7 @@ class Mount(PatternRoute):
             if set(others) == {"path"}:
                 return URLPath(f"{prefix}/{str(others['path']).lstrip('/')}")
         else:
-            child = _child_name(self.name, name)
+            child = child_name(self.name, name)
             if child is not None:
                 found = find_url_path(self.routes, child, others)
                 return URLPath(prefix + str(found), protocol=found.protocol)
@@ -315,69 +308,6 @@ class Mount(PatternRoute):
     def __repr__(self) -> str:
         name = self.name or ""
         return f"{type(self).__name__}(path={self.path!r}, {name=!r}, app={self.app!r})"
-
-
-class Host(BaseRoute):
-    """Everything on a host, given to another application.
-
-    Args:
-        host: The pattern of the host, such as `{tenant}.example.org`; case does not matter. A
-            port is not matched, but is used for URLs.
-        app: The application.
-        name: What its routes are found behind, as in `name:route`.
-    """
-
-    host_regex: re.Pattern[str]
-    host_format: str
-    param_convertors: dict[str, Convertor[Any]]
-
-    def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
-        if host.startswith("/"):
-            raise AssertionError("Host must not start with '/'")
-        self.host = host
-        self.app = app
-        self.name = name
-        self.host_regex, self.host_format, self.param_convertors = compile_path(host)
-
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """The routes of the application, if it has any."""
-        return getattr(self.app, "routes", [])
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Say whether the Host header of a scope is this host."""
-        if scope["type"] in ("http", "websocket"):
-            parsed = parse_host_header(Headers(scope=scope).get("host", ""))
-            if parsed is not None:
-                params = bind(self.host_regex, self.param_convertors, parsed.host.lower())
-                if params is not None:
-                    path_params = {**scope.get("path_params", {}), **params}
-                    return Match.FULL, {"path_params": path_params, "endpoint": self.app}
-        return Match.NONE, {}
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Give the path of a route inside; or of any path inside, by this name and `path`."""
-        host, others = fill(self.host_format, self.param_convertors, path_params)
-        if name == self.name and "path" in path_params:
-            if set(others) == {"path"}:
-                return URLPath(path=str(others["path"]), host=host)
-        else:
-            child = _child_name(self.name, name)
-            if child is not None:
-                found = find_url_path(self.routes, child, others)
-                return URLPath(path=str(found), protocol=found.protocol, host=host)
-        raise NoMatchFound(name, path_params)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the application."""
-        await self.app(scope, receive, send)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Host) and self.host == other.host and self.app == other.app
-
-    def __repr__(self) -> str:
-        name = self.name or ""
-        return f"{type(self).__name__}(host={self.host!r}, {name=!r}, app={self.app!r})"
 
 
 class Router:
@@ -542,23 +472,7 @@ def _is_function(endpoint: Callable[..., Any]) -> bool:
     return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
 
 
-def _endpoint_url(
-    route: PatternRoute, own_name: str, name: str, path_params: dict[str, Any], protocol: Any
-) -> URLPath:
-    if name != own_name or path_params.keys() != route.param_convertors.keys():
-        raise NoMatchFound(name, path_params)
-    path, _ = fill(route.path_format, route.param_convertors, path_params)
-    return URLPath(path=path, protocol=protocol)
-
-
-def _child_name(own_name: str | None, name: str) -> str | None:
-    """Give the name that the routes inside know; None if the name does not lead inside."""
-    if own_name is None:
-        return name
-    return name.removeprefix(f"{own_name}:") if name.startswith(f"{own_name}:") else None
-
-
 publish(
     globals(),
-    ["BaseRoute", "Match", "NoMatchFound", "request_response", "websocket_session"],
+    ["BaseRoute", "Host", "Match", "NoMatchFound", "request_response", "websocket_session"],
 )

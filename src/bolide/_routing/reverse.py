@@ -12,13 +12,14 @@ without the list being edited, so before giving up every route is asked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from bolide._data.url import URLPath
-from bolide._routing.base import BaseRoute, NoMatchFound
+from bolide._routing.base import BaseRoute, NoMatchFound, PatternRoute
+from bolide._routing.pattern import fill
 from bolide._routing.route_list import RouteList
 
-__all__ = ["NameIndex", "find_url_path"]
+__all__ = ["NameIndex", "child_name", "endpoint_url", "find_url_path"]
 
 # A router may be mounted in itself; a name has to end somewhere.
 _MAX_HINT_DEPTH = 8
@@ -48,6 +49,31 @@ def _first(routes: Sequence[BaseRoute], name: str, path_params: dict[str, Any]) 
         except NoMatchFound:
             continue
     return None
+
+
+def endpoint_url(
+    route: PatternRoute,
+    own_name: str,
+    name: str,
+    path_params: dict[str, Any],
+    protocol: Literal["http", "websocket"],
+) -> URLPath:
+    """Give the path of a route to an endpoint.
+
+    Raises:
+        NoMatchFound: The name is not its own, or the parameters are not exactly its own.
+    """
+    if name != own_name or path_params.keys() != route.param_convertors.keys():
+        raise NoMatchFound(name, path_params)
+    path, _ = fill(route.path_format, route.param_convertors, path_params)
+    return URLPath(path=path, protocol=protocol)
+
+
+def child_name(own_name: str | None, name: str) -> str | None:
+    """Give the name that the routes inside know; None if the name does not lead inside."""
+    if own_name is None:
+        return name
+    return name.removeprefix(f"{own_name}:") if name.startswith(f"{own_name}:") else None
 
 
 class NameIndex:
