@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
 import bolide
+from bolide.testclient import TestClient
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +21,10 @@ def no_blocking_calls() -> Iterator[BlockBuster]:
             # The mimetypes and linecache modules read files the first time they are used.
             blockbuster.functions[function].can_block_in("mimetypes.py", "init")
             blockbuster.functions[function].can_block_in("linecache.py", "updatecache")
+        # The test client waits in a test's thread for the event loop in its own, and the files
+        # that a test sends are read there.
+        blockbuster.functions["threading.Lock.acquire"].can_block_in("threads.py", "wrapper")
+        blockbuster.functions["io.BufferedReader.read"].can_block_in("/testclient.py", "receive")
         yield blockbuster
 
 
@@ -25,3 +32,9 @@ def no_blocking_calls() -> Iterator[BlockBuster]:
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run a test that is marked `anyio` on each backend."""
     return str(request.param)
+
+
+@pytest.fixture
+def client_for(anyio_backend: Any) -> Callable[..., TestClient]:
+    """Make test clients for the backend of the test: `client_for(app)`."""
+    return functools.partial(TestClient, backend=anyio_backend)

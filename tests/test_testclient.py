@@ -21,7 +21,6 @@ import anyio
 import anyio.from_thread
 import httpx2
 import pytest
-from blockbuster import BlockBuster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,12 +112,6 @@ class Recorder:
 
     def header(self, name: bytes) -> list[bytes]:
         return [value for key, value in self.scope["headers"] if key == name]
-
-
-@pytest.fixture
-def client_for(anyio_backend: Any) -> ClientFactory:
-    """Make clients for the backend of the test."""
-    return functools.partial(TestClient, backend=anyio_backend)
 
 
 def open_stream(client: TestClient, path: str = "/") -> httpx2.Response:
@@ -402,9 +395,8 @@ def test_an_error_in_a_generator_reaches_the_application(client_for: ClientFacto
 
 
 def test_a_file_is_read_where_blocking_is_allowed(
-    client_for: ClientFactory, no_blocking_calls: BlockBuster, tmp_path: Path
+    client_for: ClientFactory, tmp_path: Path
 ) -> None:
-    no_blocking_calls.functions["io.BufferedReader.read"].can_block_in("/testclient.py", "receive")
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100_000)
     events: list[Any] = []
@@ -826,13 +818,6 @@ def test_a_client_can_be_used_by_many_threads(client_for: ClientFactory) -> None
         assert [response.text for response in executor.map(client.get, paths)] == paths
 
 
-@pytest.fixture
-def blocking_allowed(no_blocking_calls: BlockBuster) -> None:
-    """Let a loop stand still while the client waits in it."""
-    no_blocking_calls.functions["threading.Lock.acquire"].can_block_in("threads.py", "wrapper")
-
-
-@pytest.mark.usefixtures("blocking_allowed")
 @pytest.mark.parametrize("inner_backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("in_worker_thread", [True, False])
 def test_the_client_can_be_used_inside_an_application(
@@ -864,7 +849,6 @@ def test_the_client_can_be_used_inside_an_application(
     assert client_for(outer).get("/").text == "hellohello!"
 
 
-@pytest.mark.usefixtures("blocking_allowed")
 @pytest.mark.anyio
 async def test_the_client_can_be_used_in_an_async_test(anyio_backend: Any) -> None:
     with TestClient(with_lifespan(hello), backend=anyio_backend) as client:

@@ -7,17 +7,10 @@ from contextvars import ContextVar
 
 import anyio
 import pytest
-from blockbuster import BlockBuster
 
 from bolide._testing.threads import off_the_loop
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
-
-
-@pytest.fixture(autouse=True)
-def allow_waiting_for_the_thread(no_blocking_calls: BlockBuster) -> None:
-    """Let the loop stand still: that is what a blocking call from async code means."""
-    no_blocking_calls.functions["threading.Lock.acquire"].can_block_in("threads.py", "wrapper")
 
 
 @off_the_loop

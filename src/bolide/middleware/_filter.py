@@ -1,0 +1,56 @@
+"""Seeing a response on its way out, and perhaps rewriting it: one `send` for a whole middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from bolide._data.headers import MutableHeaders
+from bolide.types import Message, Send
+
+__all__ = ["SendFilter", "editable"]
+
+
+def editable(start: Message) -> tuple[Message, MutableHeaders]:
+    """Give a copy of the start of a response, and its headers to edit.
+
+    The list of headers belongs to the response object, which may be sent again.
+    """
+    raw = list(start.get("headers", ()))
+    return {**start, "headers": raw}, MutableHeaders(raw=raw)
+
+
+class SendFilter:
+    """A `send` callable that may rewrite a response; one for each request.
+
+    Override `on_start` and `on_body`. Each gives an awaitable; one that has nothing to wait for
+    gives that of `self.send`, and so spares a coroutine of its own. What is not to be changed has
+    to be handed on as the very object that came.
+
+    Attributes:
+        send: Where messages go on to.
+    """
+
+    __slots__ = ("send",)
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body":
+            return self.on_body(message)
+        if kind == "http.response.start":
+            return self.on_start(message)
+        return self.on_other(message)
+
+    def on_start(self, message: Message) -> Awaitable[None]:
+        """Take the start of the response."""
+        return self.send(message)
+
+    def on_body(self, message: Message) -> Awaitable[None]:
+        """Take a piece of the body."""
+        return self.send(message)
+
+    def on_other(self, message: Message) -> Awaitable[None]:
+        """Take any other message, such as early hints or trailers."""
+        return self.send(message)

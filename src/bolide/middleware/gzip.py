@@ -1,0 +1,270 @@
+"""Compressing responses with gzip (RFC 1952, RFC 9110 section 8.4.1.3).
+
+RULES
+
+- The start of a response is held back until the first piece of its body tells how large it is: a
+  complete body that is small is left alone, and what comes in pieces is compressed piece by piece,
+  each so that it can be read at once.
+- Left alone from the start: what has an encoding already, ranges, and types that do not compress.
+- Every other response says that it depends on Accept-Encoding, also to a client that does not take
+  gzip: a cache has to know.
+
+THEORY OF OPERATION
+
+`IdentityResponder` is all of this but the compression; it serves the clients that do not take
+gzip. `GZipResponder` adds the compressor, made when there is something to compress. Large pieces
+are compressed in worker threads, under a limiter of their own so that they do not take the threads
+of blocking endpoints.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Final, NoReturn, Protocol
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+
+from bolide._data.headers import Headers
+from bolide.middleware._filter import editable
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["DEFAULT_EXCLUDED_CONTENT_TYPES", "GZipMiddleware", "GZipResponder", "IdentityResponder"]
+
+DEFAULT_EXCLUDED_CONTENT_TYPES: Final[tuple[str, ...]] = (
+    "application/grpc",
+    "application/gzip",
+    "application/x-gzip",
+    "application/zip",
+    "audio/*",
+    "font/woff",
+    "font/woff2",
+    "image/avif",
+    "image/gif",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "text/event-stream",
+    "video/*",
+)
+"""Media types that are compressed already, or have to arrive as they are sent."""
+
+_MAX_THREADS: Final = 40
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("bolide_gzip_limiter")
+
+
+class Compressor(Protocol):
+    """What `zlib.compressobj` gives; its class has no public name."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take a piece of data."""
+        ...
+
+    def flush(self, mode: int = ..., /) -> bytes:
+        """Give what was held back."""
+        ...
+
+
+class GZipMiddleware:
+    """Compresses responses for clients that take gzip.
+
+    Args:
+        app: The application to wrap.
+        minimum_size: How many bytes a complete body has to have.
+        compresslevel: From 1, fast, to 9, small.
+        thread_minimum_size: From how many bytes on a piece is compressed in a worker thread.
+        exclude_content_types: Media types to leave alone; `image/*` for all of a kind.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        minimum_size: int = 500,
+        compresslevel: int = 9,
+        thread_minimum_size: int = 128 * 1024,
+        *,
+        exclude_content_types: tuple[str, ...] = DEFAULT_EXCLUDED_CONTENT_TYPES,
+    ) -> None:
+        self.app = app
+        self.minimum_size = minimum_size
+        self.compresslevel = compresslevel
+        self.thread_minimum_size = thread_minimum_size
+        self.exclude_content_types: tuple[str, ...] = _normalised(exclude_content_types)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        responder: IdentityResponder
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            responder = GZipResponder(
+                self.app,
+                self.minimum_size,
+                self.compresslevel,
+                thread_minimum_size=self.thread_minimum_size,
+                exclude_content_types=self.exclude_content_types,
+            )
+        else:
+            responder = IdentityResponder(
+                self.app, self.minimum_size, exclude_content_types=self.exclude_content_types
+            )
+        await responder(scope, receive, send)
+
+
+class IdentityResponder:
+    """Handles one request of a client that does not take gzip."""
+
+    content_encoding: str | None = None
+    send: Send
+    initial_message: Message
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        minimum_size: int,
+        *,
+        exclude_content_types: tuple[str, ...] = DEFAULT_EXCLUDED_CONTENT_TYPES,
+    ) -> None:
+        self.app = app
+        self.minimum_size = minimum_size
+        self.exclude_content_types: tuple[str, ...] = (
+            exclude_content_types
+            if exclude_content_types is DEFAULT_EXCLUDED_CONTENT_TYPES
+            else _normalised(exclude_content_types)
+        )
+        self.send = unattached_send
+        self.initial_message = {}
+        self.started: bool = False
+        self.content_encoding_set: bool = False
+        self.content_type_is_excluded: bool = False
+        self.partial_response: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run as an ASGI application, for one request."""
+        self.send = send
+        await self.app(scope, receive, self.send_with_compression)
+
+    @property
+    def _is_left_alone(self) -> bool:
+        return self.content_encoding_set or self.content_type_is_excluded or self.partial_response
+
+    async def send_with_compression(self, message: Message) -> None:
+        """Take a message of the application."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            headers = Headers(raw=message.get("headers", []))
+            content_type: str = headers.get("content-type", "")
+            self.initial_message = message
+            self.content_encoding_set = "content-encoding" in headers
+            self.content_type_is_excluded = _is_excluded(content_type, self.exclude_content_types)
+            self.partial_response = message["status"] == 206
+            if self._is_left_alone:
+                self.started = True
+                await self.send(message)
+        elif kind == "http.response.body":
+            await self._send_body(message)
+        elif kind == "http.response.pathsend":
+            if not self.started:
+                self.started = True
+                await self.send(self.initial_message)
+            await self.send(message)
+        elif kind in ("http.response.early_hint", "http.response.trailers"):
+            await self.send(message)
+
+    async def _send_body(self, message: Message) -> None:
+        if self._is_left_alone:
+            await self.send(message)
+            return
+        body = message.get("body", b"")
+        more_body = message.get("more_body", False)
+        if not self.started and not more_body and len(body) < self.minimum_size:
+            self.started = True
+            await self.send(self.initial_message)
+            await self.send(message)
+            return
+        compressed = await self.apply_compression(body, more_body=more_body)
+        if not self.started:
+            self.started = True
+            await self.send(self._start(None if more_body else len(compressed)))
+        if compressed is not body:
+            message = {**message, "body": compressed}
+        await self.send(message)
+
+    def _start(self, length: int | None) -> Message:
+        """Give the start of the response, with what is known of the length of its body."""
+        start, headers = editable(self.initial_message)
+        headers.add_vary_header("Accept-Encoding")
+        if self.content_encoding is not None:
+            headers["content-encoding"] = self.content_encoding
+            if length is None or start.get("trailers", False):
+                del headers["content-length"]
+            else:
+                headers["content-length"] = str(length)
+        return start
+
+    async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
+        """Compress a piece of the body: not here."""
+        return body
+
+
+class GZipResponder(IdentityResponder):
+    """Handles one request of a client that takes gzip."""
+
+    content_encoding: str | None = "gzip"
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        minimum_size: int,
+        compresslevel: int = 9,
+        *,
+        thread_minimum_size: int = 128 * 1024,
+        exclude_content_types: tuple[str, ...] = DEFAULT_EXCLUDED_CONTENT_TYPES,
+    ) -> None:
+        super().__init__(app, minimum_size, exclude_content_types=exclude_content_types)
+        self.compresslevel = compresslevel
+        self.thread_minimum_size = thread_minimum_size
+        self._compressor: Compressor | None = None
+
+    @property
+    def compressor(self) -> Compressor:
+        """The compressor of this response, made when it is first needed."""
+        if self._compressor is None:
+            # 15 for the largest window, and 16 for the format of gzip.
+            self._compressor = zlib.compressobj(self.compresslevel, zlib.DEFLATED, 15 + 16)
+        return self._compressor
+
+    async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
+        """Compress a piece of the body so that the client can read it at once."""
+        if len(body) < self.thread_minimum_size:
+            return self._compress(body, more_body)
+        limiter = _limiter.get(None)
+        if limiter is None:
+            limiter = anyio.CapacityLimiter(_MAX_THREADS)
+            _limiter.set(limiter)
+        return await anyio.to_thread.run_sync(self._compress, body, more_body, limiter=limiter)
+
+    def _compress(self, body: bytes, more_body: bool) -> bytes:
+        mode = zlib.Z_SYNC_FLUSH if more_body else zlib.Z_FINISH
+        return self.compressor.compress(body) + self.compressor.flush(mode)
+
+
+async def unattached_send(message: Message) -> NoReturn:
+    """Stand in for the send channel of a responder that was not called yet."""
+    raise RuntimeError("send awaitable not set")
+
+
+def _normalised(content_types: Iterable[str]) -> tuple[str, ...]:
+    return tuple(content_type.split(";")[0].strip().lower() for content_type in content_types)
+
+
+def _is_excluded(content_type: str, excluded: tuple[str, ...]) -> bool:
+    essence = content_type.partition(";")[0].strip().lower()
+    return (
+        essence in excluded
+        or f"{essence.partition('/')[0]}/*" in excluded
+        or (essence.startswith("application/grpc+") and "application/grpc" in excluded)
+    )
