@@ -54,6 +54,10 @@ unit: $(VENV)/dev.stamp ## Tests on asyncio and trio, with what they cover
 docs: $(VENV)/dev.stamp ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 
+.PHONY: screenshots
+screenshots: $(VENV)/dev.stamp ## Renew the documentation's pictures of the lounge; needs Chromium
+	SCREENSHOTS=docs/_static $(BIN)/python -m pytest -q tests/integration/test_lounge_browser.py
+
 .PHONY: format
 format: $(VENV)/dev.stamp ## Put the sources into house style
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,6 @@
+"""The lounge: rooms to talk in, live. A small real application on bolide.
+
+    python -m examples.lounge
+
+Start reading at `app.py`.
+"""

@@ -1,0 +1,98 @@
+"""Puts the lounge together: what there is, in which order, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from bolide.applications import Starlette
+from bolide.config import Config
+from bolide.datastructures import Secret
+from bolide.middleware import Middleware
+from bolide.middleware.authentication import AuthenticationMiddleware
+from bolide.middleware.body_limit import RequestBodyLimitMiddleware
+from bolide.middleware.gzip import GZipMiddleware
+from bolide.middleware.sessions import SessionMiddleware
+from bolide.requests import Request
+from bolide.responses import JSONResponse, Response
+from bolide.routing import Mount, Route, WebSocketRoute
+from bolide.staticfiles import StaticFiles
+from bolide.templating import Jinja2Templates
+from examples.lounge.accounts import AccountPages, SessionOrBasic
+from examples.lounge.api import api
+from examples.lounge.errors import ErrorPages
+from examples.lounge.hub import Hub
+from examples.lounge.live import live
+from examples.lounge.pages import Pages
+from examples.lounge.store import Store
+
+HERE = Path(__file__).parent
+MAX_BODY_SIZE = 1024 * 1024
+
+
+async def health(request: Request) -> Response:
+    """Say that the database answers."""
+    return JSONResponse({"status": "ok", "rooms": len(await request.state.store.rooms())})
+
+
+def load_templates() -> Jinja2Templates:
+    """Read all templates now: later, that would keep the event loop waiting for the disk."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False
+    )
+    templates = Jinja2Templates(env=env)
+    for name in env.list_templates():
+        env.get_template(name)
+    return templates
+
+
+def create_app(
+    *, database: str | Path = "lounge.db", secret: str | Secret | None = None
+) -> Starlette:
+    """Make a lounge.
+
+    Args:
+        database: Where the SQLite file is, or shall be.
+        secret: Signs the sessions; without one, sessions end when the server does.
+    """
+    templates = load_templates()
+    middleware = [
+        Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_SIZE),
+        Middleware(GZipMiddleware),
+        Middleware(SessionMiddleware, secret_key=secret or secrets.token_urlsafe()),
+        Middleware(
+            AuthenticationMiddleware, backend=SessionOrBasic(), on_error=SessionOrBasic.on_error
+        ),
+    ]
+    routes = [
+        *Pages(templates).routes(),
+        *AccountPages(templates).routes(),
+        WebSocketRoute("/rooms/{room}/live", live),
+        Route("/health", health),
+        api,
+        Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with Store.open(database) as store:
+            yield {"store": store, "hub": Hub()}
+
+    return Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers=ErrorPages(templates).handlers(),
+        lifespan=lifespan,
+    )
+
+
+config = Config()
+app = create_app(
+    database=config("LOUNGE_DATABASE", default="lounge.db"),
+    secret=config("LOUNGE_SECRET", cast=Secret, default=None),
+)
