@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import FrameType
 
 __all__ = ["registration_site", "warn_caller"]
 
-_PACKAGE = str(Path(__file__).parent)
+# With the separator: another package's name may begin with ours.
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def _outside_frame() -> tuple[FrameType, int]:

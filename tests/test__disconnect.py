@@ -1,0 +1,142 @@
+"""Long work stops when the client leaves, whatever the server tells about that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from bolide._disconnect import (
+    reports_disconnect_on_send,
+    run_until_disconnect,
+    wait_for_disconnect,
+)
+from bolide.types import Message, Scope
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("scope", "reported"),
+    [
+        ({}, False),
+        ({"asgi": {}}, False),
+        ({"asgi": {"version": "3.0"}}, False),
+        ({"asgi": {"spec_version": "2.0"}}, False),
+        ({"asgi": {"spec_version": "2.3"}}, False),
+        ({"asgi": {"spec_version": "2.4"}}, True),
+        ({"asgi": {"spec_version": "2.5"}}, True),
+        ({"asgi": {"spec_version": "2.10"}}, True),
+        ({"asgi": {"spec_version": "3.0"}}, True),
+    ],
+)
+def test_send_tells_of_a_disconnect_from_asgi_2_4_on(scope: Scope, reported: bool) -> None:
+    assert reports_disconnect_on_send(scope) is reported
+
+
+async def test_waiting_for_the_disconnect_drops_everything_else() -> None:
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request"},
+        {"type": "http.disconnect"},
+        {"type": "not asked for"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    await wait_for_disconnect(receive)
+
+    assert messages == [{"type": "not asked for"}]
+
+
+async def test_work_that_ends_ends_the_waiting() -> None:
+    events: list[str] = []
+
+    async def work() -> None:
+        await anyio.lowlevel.checkpoint()
+        events.append("worked")
+
+    async def disconnected() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            events.append("watched")
+
+    await run_until_disconnect(work, disconnected)
+
+    assert events == ["worked", "watched"]
+
+
+async def test_a_disconnect_cancels_the_work_quietly() -> None:
+    gone = anyio.Event()
+    events: list[str] = []
+
+    async def work() -> None:
+        events.append("started")
+        gone.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            events.append("cancelled")
+
+    await run_until_disconnect(work, gone.wait)
+
+    assert events == ["started", "cancelled"]
+
+
+async def test_the_work_is_done_in_the_task_of_the_caller() -> None:
+    tasks: list[anyio.TaskInfo] = []
+
+    async def work() -> None:
+        tasks.append(anyio.get_current_task())
+
+    await run_until_disconnect(work, anyio.sleep_forever)
+
+    assert tasks == [anyio.get_current_task()]
+
+
+@pytest.mark.parametrize("failing", ["work", "disconnected"])
+async def test_a_failure_on_either_side_comes_out_bare(failing: str) -> None:
+    error = ValueError("boom")
+
+    async def fail() -> None:
+        raise error
+
+    sides: dict[str, Any] = {"work": anyio.sleep_forever, "disconnected": anyio.sleep_forever}
+    sides[failing] = fail
+    with pytest.raises(ValueError) as caught:
+        await run_until_disconnect(**sides)
+
+    assert caught.value is error
+
+
+async def test_a_cancellation_from_outside_goes_through_both_sides() -> None:
+    cancelled: list[str] = []
+    running = anyio.Event()
+
+    async def side(name: str) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.append(name)
+
+    async def work() -> None:
+        running.set()
+        await side("work")
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as task_group:
+
+            async def stop() -> None:
+                await running.wait()
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+
+            task_group.start_soon(stop)
+            await run_until_disconnect(work, lambda: side("disconnected"))
+            cancelled.append("went on")
+
+    assert sorted(cancelled) == ["disconnected", "work"]
