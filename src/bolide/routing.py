@@ -44,7 +44,7 @@ from bolide._routing.base import (
 from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
 from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
-from bolide._routing.reverse import child_name, endpoint_url, find_url_path
+from bolide._routing.reverse import child_name, endpoint_url, find_url_path, search_url_path
 from bolide._routing.route_list import RouteList
 from bolide._routing.table import Found, IndexedTable, Redirect
 from bolide.convertors import Convertor
@@ -159,7 +159,7 @@ class Route(EndpointRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or refuse the method."""
         if self.methods and scope["method"] not in self.methods:
-            headers = {"Allow": ", ".join(self.methods)}
+            headers = {"Allow": ", ".join(sorted(self.methods))}
             await refusal(scope, 405, headers)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -289,8 +289,8 @@ class Mount(PatternRoute):
                 return URLPath(f"{prefix}/{str(others['path']).lstrip('/')}")
         else:
             child = child_name(self.name, name)
-            if child is not None:
-                found = find_url_path(self.routes, child, others)
+            found = None if child is None else search_url_path(self.routes, child, others)
+            if found is not None:
                 return URLPath(prefix + str(found), protocol=found.protocol)
         raise NoMatchFound(name, path_params)
 

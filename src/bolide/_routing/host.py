@@ -10,7 +10,7 @@ from bolide._data.url import URLPath
 from bolide._http.host import parse_host_header
 from bolide._routing.base import BaseRoute, Match, NoMatchFound
 from bolide._routing.pattern import bind, fill, parse
-from bolide._routing.reverse import child_name, find_url_path
+from bolide._routing.reverse import child_name, search_url_path
 from bolide.convertors import Convertor
 from bolide.types import ASGIApp, Receive, Scope, Send
 
@@ -66,8 +66,8 @@ class Host(BaseRoute):
                 return URLPath(path=str(others["path"]), host=host)
         else:
             child = child_name(self.name, name)
-            if child is not None:
-                found = find_url_path(self.routes, child, others)
+            found = None if child is None else search_url_path(self.routes, child, others)
+            if found is not None:
                 return URLPath(path=str(found), protocol=found.protocol, host=host)
         raise NoMatchFound(name, path_params)
 

@@ -19,7 +19,7 @@ from bolide._routing.base import BaseRoute, NoMatchFound, PatternRoute
 from bolide._routing.pattern import fill
 from bolide._routing.route_list import RouteList
 
-__all__ = ["NameIndex", "child_name", "endpoint_url", "find_url_path"]
+__all__ = ["NameIndex", "child_name", "endpoint_url", "find_url_path", "search_url_path"]
 
 # A router may be mounted in itself; a name has to end somewhere.
 _MAX_HINT_DEPTH = 8
@@ -31,14 +31,22 @@ def find_url_path(routes: Sequence[BaseRoute], name: str, path_params: dict[str,
     Raises:
         NoMatchFound: There is none.
     """
+    found = search_url_path(routes, name, path_params)
+    if found is None:
+        raise NoMatchFound(name, path_params, known_names=_names(routes))
+    return found
+
+
+def search_url_path(
+    routes: Sequence[BaseRoute], name: str, path_params: dict[str, Any]
+) -> URLPath | None:
+    """Do what `find_url_path` does, but give None if there is none."""
     candidates = routes
     if isinstance(routes, RouteList):
         candidates = NameIndex.of(routes).candidates(name)
     found = _first(candidates, name, path_params)
     if found is None and candidates is not routes:
         found = _first(routes, name, path_params)
-    if found is None:
-        raise NoMatchFound(name, path_params, known_names=_names(routes))
     return found
 
 
