@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bolide._async import is_async_callable
-from bolide._exchange import Exchange
+from bolide._exchange import Exchange, Handover
 from bolide.concurrency import run_in_threadpool
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
@@ -38,6 +38,7 @@ __all__ = [
     "StatusHandlers",
     "answer",
     "find_handler",
+    "is_endpoint",
     "lookup_by_class",
     "refusal",
     "request_response",
@@ -74,7 +75,10 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
                 response = await endpoint(request)
             else:
                 response = await run_in_threadpool(endpoint, request)
-            await response(scope, receive, send)
+            if isinstance(send, Handover):
+                await send.take(response, scope, receive)
+            else:
+                await response(scope, receive, send)
         except Exception as exc:
             if not callable(response):
                 raise _not_a_response(func, response) from None
@@ -84,6 +88,14 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
             await answer(handler, exc, request, receive, send)
 
     return app
+
+
+def is_endpoint(app: ASGIApp) -> bool:
+    """Say whether an application is what `request_response` makes, and so takes a `Handover`."""
+    return getattr(app, "__code__", None) is _ENDPOINT_CODE
+
+
+_ENDPOINT_CODE: Any = getattr(request_response(lambda request: PlainTextResponse()), "__code__")  # noqa: B009
 
 
 def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
@@ -166,7 +178,9 @@ async def answer(
         response = await call(conn, exc)
     else:
         response = await run_in_threadpool(call, conn, exc)
-    if response is not None:
+    if isinstance(exchange, Handover) and response is not None:
+        await exchange.take(response, conn.scope, receive)
+    elif response is not None:
         await response(conn.scope, receive, exchange)
     # An exception object may be raised again and again; each time it would gather more frames.
     exc.__traceback__ = None

@@ -1,4 +1,4 @@
-"""What all layers around one request must agree on: has its response started?
+"""What all layers around one request must agree on: has its response started, and who sends it?
 
 THEORY OF OPERATION
 
@@ -6,15 +6,21 @@ Whoever handles an exception needs to know whether a response is already on its 
 layer that cares wraps `send` in an `Exchange`; a layer further in that is handed an `Exchange`
 reads and shares it, and makes one of its own only where somebody in between has wrapped `send`
 again (then the two flags differ rightly: what an inner layer sent may never have left).
+
+A layer that wants to look at a response before it is sent would need two tasks, one for itself and
+one in which the application stands still in the middle of `send`. Where the application is made of
+nothing but our own parts, none is needed: the layer passes a `Handover` as `send`, and whoever has
+the response gives it the object instead of sending its messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Any
 
-from bolide.types import Message, Send
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "Handover", "takes_handover"]
 
 
 class Exchange:
@@ -38,3 +44,26 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.response_started = True
         return self.send(message)
+
+
+class Handover(Exchange):
+    """A `send` for those who would rather have a response than its messages.
+
+    Only applications that say so may be called with one; see `takes_handover`.
+    """
+
+    __slots__ = ()
+
+    async def take(self, response: ASGIApp, scope: Scope, receive: Receive) -> None:
+        """Take a response, which is then not to be sent."""
+        raise NotImplementedError
+
+
+def takes_handover(app: ASGIApp, scope: Scope) -> bool:
+    """Say whether an application will answer a request with `Handover.take`.
+
+    A class says so with a method of the same name; without one, it will not.
+    """
+    # Of the class: an instance may pretend to have any attribute, as mocks do.
+    method: Any = getattr(type(app), "takes_handover", None)
+    return method is not None and method(app, scope)

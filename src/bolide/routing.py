@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Final
 from bolide._async import is_async_callable
 from bolide._data.url import URL, URLPath
 from bolide._dispatch import (
+    is_endpoint,
     refusal,
     request_response,
     websocket_session,
@@ -384,6 +385,19 @@ class Router:
         else:
             await route.handle(scope, receive, send)
 
+    def takes_handover(self, scope: Scope) -> bool:
+        """Say whether a request will be answered with `Handover.take`."""
+        cls = type(self)
+        if cls.__call__ is not _CALL or cls.app is not _APP or self.middleware_stack != self.app:
+            return False
+        outcome = self._table.match(scope)
+        if type(outcome) is not Found:
+            return False
+        route = outcome.route
+        return (
+            type(route) is Route and Route.handle is _OWN_HANDLE[Route] and is_endpoint(route.app)
+        )
+
     async def _handle_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.redirect_slashes:
             outcome = self._table.fall_back(scope)
@@ -455,6 +469,8 @@ _AsyncLiftContextManager = AsyncLiftContextManager
 _DefaultLifespan = NoLifespan
 _wrap_gen_lifespan_context = lift_generator
 
+_CALL: Final = Router.__call__
+_APP: Final = Router.app
 _OWN_HANDLE: Final[dict[type[BaseRoute], Callable[..., Any]]] = {
     cls: cls.handle for cls in (Route, WebSocketRoute, Mount, Host)
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any, ParamSpec, Protocol
 
 from bolide.types import ASGIApp, Receive, Scope, Send
@@ -21,9 +21,9 @@ class MiddlewareFactory(Protocol[P]):
 
 
 class _ASGIApp(Protocol):
-    """An ASGI application, written so that classes with `__call__` fit it."""
+    """An ASGI application, written so that classes fit it whatever they name their parameters."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> Awaitable[None]:
         """Handle one connection."""
         ...
 

@@ -2,8 +2,8 @@
 
 RULES
 
-- `call_next` runs the application in a task of its own and returns when its response starts; the
-  body then flows through `body_iterator` as it is asked for.
+- `call_next` returns when the response of the application starts; the body then flows through
+  `body_iterator` as it is asked for.
 - What the application does after its last message (background tasks, leaving contexts) is done
   when the response has been sent, before the middleware returns, and whoever leaves.
 - Of the request body each piece is given out once: to `dispatch` or to the application, whoever
@@ -14,37 +14,48 @@ RULES
 
 THEORY OF OPERATION
 
-Two tasks take turns. An `_AppRun` is the place where they meet: the application's `send` leaves a
-message there and waits until it has been taken; `dispatch`, through `call_next` and the body
-iterator, waits until there is one. On the side of the request, `_CachedRequest.wrapped_receive` is
-a small machine over what the application has been given so far:
+`call_next` has two ways, and takes the first one that is open:
+
+- In place. Where nothing but our own parts leads to a function endpoint, the application is called
+  with a `Handover`, and gives its response as an object. No second task is needed, however many
+  such middlewares there are, one in the other.
+- Apart. Any other application, and any response that is more than status, headers and body, runs
+  in a task of its own, an `AppRun`, and stands still there while `dispatch` works.
+
+The outermost middleware of a stack opens the task group for all of them, its `_Stage`. It does so
+before it calls `dispatch`: a cancel scope that `dispatch` has open around `call_next` must not be
+left before one that was opened within.
+
+On the side of the request, `_CachedRequest.wrapped_receive` is a small machine over what the
+application has been given so far:
 
     NOTHING   the application may ask for the body
     ALL       it has all of it, and can only wait for the client to leave
     GONE      it knows that the client has left
 
-For new code a plain ASGI middleware is simpler and much cheaper.
+For new code a plain ASGI middleware is simpler and cheaper still.
 """
 
 from __future__ import annotations
 
-import contextvars
 import enum
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Callable,
-    Mapping,
-    MutableMapping,
-)
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import anyio
+import anyio.abc
 import anyio.lowlevel
 
-from bolide._async import close_iterator
+from bolide._dispatch import wrap_app_handling_exceptions
+from bolide._exchange import Handover, takes_handover
 from bolide.background import BackgroundTask
+from bolide.middleware._app_run import AppRun
+from bolide.middleware._passing_on import (
+    AsyncContentStream,
+    BodyStreamGenerator,
+    PassedOn,
+    is_plain,
+)
 from bolide.requests import ClientDisconnect, Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,21 +70,14 @@ __all__ = [
     "RequestResponseEndpoint",
 ]
 
-T = TypeVar("T")
-
 RequestResponseEndpoint = Callable[[Request], Awaitable[Response]]
 """The type of `call_next`."""
 
 DispatchFunction = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 """The type of `dispatch`."""
 
-BodyStreamGenerator = AsyncGenerator[bytes | MutableMapping[str, Any], None]
-"""The body of a response from `call_next`: chunks, or a message to pass on as it is."""
-
-AsyncContentStream = AsyncIterable[str | bytes | memoryview | MutableMapping[str, Any]]
-"""What a response that is passed on may be made of."""
-
-_UNSET: Final = object()
+MAX_HELD_BACK: Final = 1024 * 1024
+"""How many bytes an endpoint may send by itself, without returning a response."""
 
 
 class BaseHTTPMiddleware:
@@ -103,35 +107,169 @@ class BaseHTTPMiddleware:
             await self.app(scope, receive, send)
             return
         request = _CachedRequest(scope, receive, send)
-        run: _AppRun | None = None
+        if isinstance(send, _InPlace):
+            caller = _Caller(self.app, request, send.stage)
+            response = await self.dispatch_func(request, caller.call_next)
+            await send.take(response, scope, request.wrapped_receive)
+            return
         error: Exception | None = None
+        runs: list[AppRun] = []
         try:
             async with anyio.create_task_group() as task_group:
-
-                async def call_next(_: Request) -> Response:
-                    nonlocal run
-                    if run is not None:
-                        run.release()
-                    run = _AppRun(self.app, request)
-                    task_group.start_soon(run)
-                    return await run.start()
-
+                stage = _Stage(task_group, runs)
                 try:
-                    response = await self.dispatch_func(request, call_next)
+                    caller = _Caller(self.app, request, stage)
+                    response = await self.dispatch_func(request, caller.call_next)
                     await response(scope, request.wrapped_receive, send)
+                    await stage.finish()
                 except Exception as exc:
                     error = exc
                     task_group.cancel_scope.cancel()
-                if run is not None:
-                    run.release()
         except BaseExceptionGroup as group:
             # Only what is no Exception gets here, such as KeyboardInterrupt in one of the tasks.
             raise group.exceptions[0] from None
-        if run is not None:
+        for run in runs:
             run.hand_over_context()
             error = error or run.error
         if error is not None:
             raise error
+
+    def takes_handover(self, scope: Scope) -> bool:
+        """Say whether a request will be answered with `Handover.take`."""
+        return type(self).__call__ is _CALL
+
+
+_CALL: Final = BaseHTTPMiddleware.__call__
+
+
+class _Stage:
+    """What the middlewares of one request share that are called in place, one by the other.
+
+    Attributes:
+        runs: What runs apart.
+        backgrounds: Tasks to run when the response has been sent.
+    """
+
+    __slots__ = ("_task_group", "backgrounds", "runs")
+
+    def __init__(self, task_group: anyio.abc.TaskGroup, runs: list[AppRun]) -> None:
+        self._task_group = task_group
+        self.runs = runs
+        self.backgrounds: list[BackgroundTask] = []
+
+    async def run_apart(self, run: AppRun) -> PassedOn:
+        """Run an application in a task of its own until its response starts."""
+        self.runs.append(run)
+        self._task_group.start_soon(run)
+        return await run.start()
+
+    async def finish(self) -> None:
+        """Do what is to be done after the response."""
+        for run in self.runs:
+            run.release()
+        if self.backgrounds:
+            # Responses go first, also those of other requests.
+            await anyio.lowlevel.checkpoint()
+        for background in self.backgrounds:
+            await background()
+
+
+class _Caller:
+    """Calls the application on behalf of one `dispatch`."""
+
+    __slots__ = ("_app", "_last", "_stage", "request")
+
+    def __init__(self, app: ASGIApp, request: _CachedRequest, stage: _Stage) -> None:
+        self._app = app
+        self._stage = stage
+        self._last: PassedOn | None = None
+        self.request = request
+
+    async def call_next(self, _: Request) -> Response:
+        """Give the response of the application.
+
+        Raises:
+            Exception: What the application raised before.
+            RuntimeError: The application has ended without a response.
+        """
+        request = self.request
+        if self._last is not None and self._last.on_sent is not None:
+            # It is called once more: nobody listens to the first call then.
+            self._last.on_sent()
+        request.rewind()
+        if not takes_handover(self._app, request.scope):
+            self._last = await self.run_apart(self._app, request.scope, request.wrapped_receive)
+            return self._last
+        in_place = _InPlace(self, self._stage)
+        try:
+            await self._app(request.scope, request.wrapped_receive, in_place)
+        except Exception as exc:
+            raise exc from exc.__cause__ or exc.__context__
+        self._last = await in_place.result()
+        return self._last
+
+    async def run_apart(self, app: ASGIApp, scope: Scope, receive: Receive) -> PassedOn:
+        """Give the response of an application that runs in a task of its own."""
+        return await self._stage.run_apart(AppRun(app, scope, receive, self.request.send_out))
+
+
+class _InPlace(Handover):
+    """The `send` of an application that is called in place."""
+
+    __slots__ = ("_caller", "_held", "_held_size", "_response", "stage")
+
+    def __init__(self, caller: _Caller, stage: _Stage) -> None:
+        super().__init__(self._hold)
+        self.stage = stage
+        self._caller = caller
+        self._response: PassedOn | None = None
+        self._held: list[Message] = []
+        self._held_size = 0
+
+    async def take(self, response: ASGIApp, scope: Scope, receive: Receive) -> None:
+        """Take the response."""
+        if self._held:
+            return
+        if type(response) is not PassedOn and not is_plain(response):
+            app = wrap_app_handling_exceptions(response, Request(scope, receive))
+            self._response = await self._caller.run_apart(app, scope, receive)
+            return
+        assert isinstance(response, Response)
+        if response.background is not None:
+            self.stage.backgrounds.append(response.background)
+        if isinstance(response, PassedOn):
+            response.background = None
+            self._response = response
+        else:
+            self._response = PassedOn.of(response)
+
+    async def result(self) -> PassedOn:
+        """Give the response that was taken."""
+        if self._held:
+            request = self._caller.request
+            return await self._caller.run_apart(
+                self._replay, request.scope, request.wrapped_receive
+            )
+        if self._response is None:
+            raise RuntimeError("No response returned.")
+        return self._response
+
+    async def _hold(self, message: Message) -> None:
+        """Hold back what an endpoint sends by itself: there is one task, and it has to go on."""
+        if message["type"] == "http.response.early_hint":
+            await self._caller.request.send_out(message)
+            return
+        self._held_size += len(message.get("body", b""))
+        if self._held_size > MAX_HELD_BACK:
+            raise RuntimeError(
+                "An endpoint has sent too much by itself. Return a response instead, such as a"
+                " StreamingResponse."
+            )
+        self._held.append(message)
+
+    async def _replay(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for message in self._held:
+            await send(message)
 
 
 class _Given(enum.Enum):
@@ -146,9 +284,6 @@ class _CachedRequest(Request):
     """The request that `dispatch` gets; the application reads through it."""
 
     _given = _Given.NOTHING
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope, receive, send)
 
     async def send_out(self, message: Message) -> None:
         """Send past `dispatch`."""
@@ -190,211 +325,5 @@ class _CachedRequest(Request):
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-class _AppRun:
-    """One run of the application, and the place where it and `dispatch` meet.
-
-    Attributes:
-        error: What the application raised, if that was not raised by `call_next`.
-    """
-
-    __slots__ = (
-        "_app",
-        "_context",
-        "_ended",
-        "_info",
-        "_last",
-        "_message",
-        "_ready",
-        "_receiving",
-        "_released",
-        "_request",
-        "_start",
-        "_taken",
-        "error",
-    )
-
-    def __init__(self, app: ASGIApp, request: _CachedRequest) -> None:
-        self._app = app
-        self._request = request
-        self._start: Message | None = None
-        self._message: Message | None = None
-        self._info: Mapping[str, Any] | None = None
-        self._ready = anyio.Event()  # set when there is something for `dispatch`
-        self._taken: anyio.Event | None = None  # set when a message has been taken
-        self._released = anyio.Event()  # set when the response has been sent
-        self._receiving: set[anyio.CancelScope] = set()
-        self._last = False
-        self._ended = False
-        self._context = contextvars.copy_context()
-        self.error: Exception | None = None
-
-    # The side of the application, in a task of its own.
-
-    async def __call__(self) -> None:
-        """Run the application."""
-        self._request.rewind()
-        try:
-            await self._app(self._request.scope, self.receive, self.send)
-        except Exception as exc:
-            self.error = exc
-        finally:
-            self._context = contextvars.copy_context()
-            self._ended = True
-            self._ready.set()
-
-    async def receive(self) -> Message:
-        """Give the application its next event, or a disconnect once the response was sent."""
-        if not self._released.is_set():
-            # Not a wait for two things in two tasks: `release` cancels the one.
-            with anyio.CancelScope() as scope:
-                self._receiving.add(scope)
-                try:
-                    return await self._request.wrapped_receive()
-                finally:
-                    self._receiving.discard(scope)
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        """Leave a message of the application for `dispatch`."""
-        if self._last or self._released.is_set():
-            # Dropped; but let others run, since the application may go on for ever like this.
-            await anyio.lowlevel.checkpoint()
-            return
-        kind = message["type"]
-        if kind == "http.response.early_hint":
-            await self._request.send_out(message)
-        elif self._start is not None:
-            await self._send_body(kind, message)
-        elif kind == "http.response.debug":
-            self._info = message["info"]
-        elif kind == "http.response.start":
-            self._start = message
-            self._context = contextvars.copy_context()
-            self._ready.set()
-        else:
-            raise AssertionError(f"Unexpected message before the response started: {message}")
-
-    async def _send_body(self, kind: str, message: Message) -> None:
-        if kind == "http.response.body":
-            self._last = not message.get("more_body", False)
-            if not self._last and not message.get("body"):
-                await anyio.lowlevel.checkpoint()
-                return
-        elif kind == "http.response.pathsend":
-            self._last = True
-        else:
-            raise AssertionError(f"Unexpected message: {message}")
-        self._message = message
-        self._taken = None if self._last else anyio.Event()
-        self._ready.set()
-        # What follows the last message has to wait until that is out.
-        await (self._taken or self._released).wait()
-
-    # The side of `dispatch`.
-
-    async def start(self) -> Response:
-        """Wait for the response to start.
-
-        Raises:
-            Exception: What the application raised before.
-            RuntimeError: The application has ended without a response.
-        """
-        await self._ready.wait()
-        self.hand_over_context()
-        if self._start is None:
-            if self.error is None:
-                raise RuntimeError("No response returned.")
-            error, self.error = self.error, None
-            raise error from error.__cause__ or error.__context__
-        response = _StreamingResponse(
-            self._body(), status_code=self._start["status"], info=self._info
-        )
-        response.raw_headers = list(self._start.get("headers", ()))
-        response.on_sent = self.release
-        return response
-
-    async def _body(self) -> BodyStreamGenerator:
-        while True:
-            message, self._message = self._message, None
-            if message is None:
-                if self._ended or self._last:
-                    return
-                self._ready = anyio.Event()
-                await self._ready.wait()
-                continue
-            if self._taken is not None:
-                self._taken.set()
-            if message["type"] == "http.response.pathsend":
-                yield message
-            elif body := message.get("body", b""):
-                yield body
-
-    def release(self) -> None:
-        """Let the application go on to its end: nobody listens to it any more."""
-        self._released.set()
-        if self._taken is not None:
-            self._taken.set()
-        for scope in self._receiving:
-            scope.cancel()
-
-    def hand_over_context(self) -> None:
-        """Set the context variables here that the application has set in its task."""
-        for variable, value in self._context.items():
-            if variable.get(_UNSET) is not value:
-                variable.set(value)
-
-
-class _StreamingResponse(Response):
-    """A response that is passed on.
-
-    Attributes:
-        info: What the application told a test client, if anything.
-        body_iterator: The chunks of the body.
-    """
-
-    def __init__(
-        self,
-        content: AsyncContentStream,
-        status_code: int = 200,
-        headers: Mapping[str, str] | None = None,
-        media_type: str | None = None,
-        info: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.info = info
-        self.body_iterator = content
-        self.status_code = status_code
-        self.media_type = media_type
-        self.background: BackgroundTask | None = None
-        self.on_sent: Callable[[], None] | None = None
-        self.init_headers(headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response: run as an ASGI application."""
-        if self.info is not None:
-            await send({"type": "http.response.debug", "info": self.info})
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        has_body = True
-        try:
-            async for chunk in self.body_iterator:
-                if isinstance(chunk, MutableMapping):
-                    has_body = False
-                    await send(chunk)
-                    continue
-                if not isinstance(chunk, bytes | memoryview):
-                    chunk = chunk.encode(self.charset)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except BaseException:
-            await close_iterator(self.body_iterator)
-            raise
-        if has_body:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        if self.on_sent is not None:
-            self.on_sent()
-        if self.background is not None:
-            await self.background()
+# The name of the API.
+_StreamingResponse = PassedOn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from bolide._dispatch import (
     HANDLERS_KEY,
@@ -13,7 +13,7 @@ from bolide._dispatch import (
     find_handler,
     wrap_app_handling_exceptions,
 )
-from bolide._exchange import Exchange
+from bolide._exchange import Exchange, takes_handover
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -99,6 +99,11 @@ class ExceptionMiddleware:
             if not await self.recover(exc, scope, receive, send):
                 raise
 
+    def takes_handover(self, scope: Scope) -> bool:
+        """Say whether a request will be answered with `Handover.take`."""
+        # Not when somebody has replaced the method, as instrumentation does.
+        return type(self).__call__ is _CALL and takes_handover(self.app, scope)
+
     async def recover(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> bool:
         """Answer an exception; say whether there was a handler for it."""
         # Not from the scope: an application further in may have put its own tables there.
@@ -124,6 +129,9 @@ class ExceptionMiddleware:
         """Close the WebSocket as a WebSocketException says."""
         assert isinstance(exc, WebSocketException)
         await websocket.close(code=exc.code, reason=exc.reason)
+
+
+_CALL: Final = ExceptionMiddleware.__call__
 
 
 def _is_exception_class(key: object) -> bool:
