@@ -54,6 +54,12 @@ def event_source(library: Any, boundary: str) -> Callable[[bytes], Iterable[Any]
     """
 
     class FormDataParser(library.PushMultipartParser):  # type: ignore[misc]
+        def _on_segment_headerline(self, line: bytes) -> None:
+            # Found only if the line came in one piece, but the form must not depend on that.
+            if b"\n" in line:
+                raise library.ParserError("Invalid line break in segment header")
+            library.PushMultipartParser._on_segment_headerline(self, line)
+
         def _create_segment(self, headerlist: list[tuple[str, str]]) -> Any:
             segment = library.MultipartSegment(headerlist)
             if segment.name is None:
@@ -65,15 +71,17 @@ def event_source(library: Any, boundary: str) -> Callable[[bytes], Iterable[Any]
     if len(boundary) > MAX_BOUNDARY:
         raise library.ParserError("Boundary too long")
     parser = FormDataParser(boundary.encode("latin-1"), header_charset="latin-1")
-    opening = b"--" + parser.boundary
+    # A line break before it is what some clients send.
+    delimiter = b"\r\n--" + parser.boundary
+    opening = delimiter[2:]
     begun = b""
 
     def events(piece: bytes) -> Iterable[Any]:
         nonlocal begun
-        if len(begun) < len(opening):
+        if len(begun) < len(delimiter):
             # SECURITY: what may stand before the first boundary could go on for ever.
-            begun = (begun + piece)[: len(opening)]
-            if not opening.startswith(begun):
+            begun = (begun + piece)[: len(delimiter)]
+            if not (delimiter.startswith(begun) or opening.startswith(begun[: len(opening)])):
                 raise library.ParserError("Something stands before the first boundary")
         found: Iterable[Any] = parser.parse(piece)
         return found

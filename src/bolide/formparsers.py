@@ -241,6 +241,7 @@ class MultiPartParser:
                     await self._make_way(len(piece))
             await self._write_pending()
             await self._rewind()
+            self._close_unfinished()
         except BaseException as exc:
             self._close_files()
             if isinstance(exc, library.MultipartError):
@@ -372,6 +373,12 @@ class MultiPartParser:
         if on_disk:
             await anyio.to_thread.run_sync(_rewind_all, on_disk)
 
+    def _close_unfinished(self) -> None:
+        # Parts end one after another: if the input ended early, it is the last file that did not.
+        unfinished = self._part.file
+        if unfinished is not None and all(item is not unfinished for _, item in self.items[-1:]):
+            unfinished.file.close()
+
     def _close_files(self) -> None:
         for file in self._files:
             file.close()
@@ -398,7 +405,7 @@ def _known_charset(name: str) -> str:
     """Give the name of a charset, or latin-1, which decodes anything, for one nobody knows."""
     try:
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):
         return "latin-1"
 
 
@@ -406,7 +413,7 @@ def _user_safe_decode(src: bytes | bytearray, codec: str) -> str:
     """Decode text of a client, which may not be what it says it is."""
     try:
         return src.decode(codec)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return src.decode("latin-1")
 
 

@@ -66,7 +66,8 @@ class RequestBodyLimitMiddleware:
                 await RequestBodyLimitResponder(self.app, self.max_body_size)(scope, receive, send)
             else:
                 responder.max_body_size = self.max_body_size
-                if responder.is_too_large:
+                # What was announced is left to `receive`: a limit further in may be larger.
+                if responder.total_size > self.max_body_size:
                     raise _RequestBodyTooLarge
                 await self.app(scope, receive, send)
         finally:
@@ -120,11 +121,6 @@ class RequestBodyLimitResponder:
     def announced_too_large(self) -> bool:
         """Whether the announced length alone is over the limit."""
         return self.content_length is not None and self.content_length > self.max_body_size
-
-    @property
-    def is_too_large(self) -> bool:
-        """Whether what was announced or what has arrived is over the limit."""
-        return self.announced_too_large or self.total_size > self.max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application, for one request."""

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from bolide._async import create_collapsing_task_group
 from bolide._callsite import warn_caller
-from bolide.exceptions import StarletteDeprecationWarning
+from bolide.exceptions import BolideError, StarletteDeprecationWarning
 from bolide.types import Message, Receive, Scope, Send
 
 __all__ = ["WSGIMiddleware", "WSGIResponder", "build_environ"]
@@ -29,6 +29,10 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 _MAX_WAITING_CHUNKS = 16
 """How far the application may be ahead of the client."""
+
+
+class _NobodyListens(BolideError, OSError):
+    """The response can no longer be sent; raised in the thread of the application."""
 
 
 def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
@@ -114,7 +118,11 @@ class WSGIResponder:
         async with create_collapsing_task_group() as task_group:
             task_group.start_soon(self.sender, send)
             async with self.stream_send:
-                await anyio.to_thread.run_sync(self.wsgi, environ, self.start_response)
+                try:
+                    await anyio.to_thread.run_sync(self.wsgi, environ, self.start_response)
+                except _NobodyListens:
+                    # The error of the sender, which is why, comes out of the task group.
+                    pass
         if self.exc_info is not None:
             raise self.exc_info[0].with_traceback(self.exc_info[1], self.exc_info[2])
 
@@ -159,4 +167,7 @@ class WSGIResponder:
         self._leave({"type": "http.response.body", "body": b""})
 
     def _leave(self, message: Message) -> None:
-        anyio.from_thread.run(self.stream_send.send, message)
+        try:
+            anyio.from_thread.run(self.stream_send.send, message)
+        except anyio.BrokenResourceError:
+            raise _NobodyListens from None

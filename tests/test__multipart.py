@@ -1,0 +1,241 @@
+"""The library that reads multipart: finding it, and what we ask of it beyond what it does."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bolide._multipart import (
+    MAX_BOUNDARY,
+    MultiPartException,
+    event_source,
+    multipart_library,
+)
+from bolide.exceptions import BolideError, MissingExtra
+
+LIBRARY = multipart_library()
+FIELD = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+
+
+def shown(events: list[Any]) -> list[Any]:
+    """Replace segments by the names in them, and join the data between them."""
+    result: list[Any] = []
+    for event in events:
+        if isinstance(event, bytes) and result and isinstance(result[-1], bytes):
+            result[-1] += event
+        elif event is None or isinstance(event, bytes):
+            result.append(event)
+        else:
+            result.append((event.name, event.filename))
+    return result
+
+
+def parse(*pieces: bytes, boundary: str = "b") -> list[Any]:
+    events = event_source(LIBRARY, boundary)
+    return shown([event for piece in pieces for event in events(piece)])
+
+
+# Finding it
+
+
+def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    # None makes the import fail, as that of a module that is not there.
+    monkeypatch.setitem(sys.modules, "multipart", None)
+
+
+def with_old_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "multipart", ModuleType("multipart"))
+
+
+@pytest.mark.parametrize("arrange", [without_library, with_old_library])
+def test_without_the_library_an_extra_is_missing(
+    arrange: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrange(monkeypatch)
+    with pytest.raises(MissingExtra, match="must be installed to use form parsing") as caught:
+        multipart_library()
+
+    assert isinstance(caught.value, AssertionError)
+    assert caught.value.extra == "forms"
+
+
+def test_the_error_is_a_value_error_with_its_message() -> None:
+    error = MultiPartException("too much")
+
+    assert isinstance(error, BolideError)
+    assert isinstance(error, ValueError)
+    assert error.message == str(error) == "too much"
+
+
+# What it finds
+
+
+def test_a_part_is_a_segment_then_data_then_an_end() -> None:
+    assert parse(FIELD + b"--b--\r\n") == [("a", None), b"1", None]
+
+
+def test_a_file_has_a_file_name() -> None:
+    body = FIELD.replace(b'"a"', b'"a"; filename="f"') + b"--b--\r\n"
+
+    assert parse(body) == [("a", "f"), b"1", None]
+
+
+def test_header_bytes_come_back_as_they_were() -> None:
+    events = event_source(LIBRARY, "b")
+    raw = bytes(range(0x80, 0x100))
+    segment = next(iter(events(FIELD.replace(b'"a"', b'"' + raw + b'"'))))
+
+    assert segment.name.encode("latin-1") == raw
+
+
+@pytest.mark.parametrize("header", [b"Content-Disposition: form-data", b"Content-Type: text/plain"])
+def test_a_part_without_a_name_is_refused(header: bytes) -> None:
+    with pytest.raises(MultiPartException) as caught:
+        parse(b"--b\r\n" + header + b"\r\n\r\n1\r\n--b--\r\n")
+
+    assert caught.value.message == 'The Content-Disposition header field "name" must be provided.'
+
+
+def test_a_part_may_have_an_empty_name() -> None:
+    assert parse(FIELD.replace(b'"a"', b'""') + b"--b--") == [("", None), b"1", None]
+
+
+# The boundary
+
+
+def test_a_boundary_may_be_as_long_as_the_limit() -> None:
+    boundary = "b" * MAX_BOUNDARY
+    body = FIELD.replace(b"--b", b"--" + boundary.encode()) + f"--{boundary}--".encode()
+
+    assert parse(body, boundary=boundary) == [("a", None), b"1", None]
+
+
+@pytest.mark.parametrize("boundary", ["b" * (MAX_BOUNDARY + 1), "", "a\nb"])
+def test_what_is_no_boundary_is_refused(boundary: str) -> None:
+    with pytest.raises(LIBRARY.MultipartError):
+        event_source(LIBRARY, boundary)
+
+
+# Before the first boundary
+
+
+@pytest.mark.parametrize("pieces", [[b"\r\n--b--"], [b"\r", b"\n-", b"-b--"], [b"-", b"-", b"b--"]])
+def test_a_line_break_may_stand_before_the_first_boundary(pieces: list[bytes]) -> None:
+    assert parse(*pieces) == []
+    assert parse(*pieces[:-1], pieces[-1].removesuffix(b"--") + FIELD[3:]) == [("a", None), b"1"]
+
+
+@pytest.mark.parametrize(
+    "preamble", [b"x", b"-", b"-x", b"--c", b"\n", b"\r\r\n", b"\r\n\r\n", b"hello\r\n", b"\r\n-x"]
+)
+def test_anything_else_before_the_first_boundary_is_refused(preamble: bytes) -> None:
+    body = preamble + FIELD
+    with pytest.raises(LIBRARY.ParserError):
+        parse(body)
+    with pytest.raises(LIBRARY.ParserError):
+        parse(*(bytes([byte]) for byte in body))
+
+
+def test_input_that_is_no_form_is_refused_at_its_first_wrong_byte() -> None:
+    events = event_source(LIBRARY, "boundary")
+    assert list(events(b"--boun")) == []
+    with pytest.raises(LIBRARY.ParserError):
+        events(b"t")
+
+
+# Malformed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FIELD.replace(b"\r\n\r\n", b"\nX: y\r\n\r\n"),
+        FIELD.replace(b"--b\r\n", b"--b\r\n\n"),
+        FIELD.replace(b"\r\n\r\n", b"\r\n" + b"X: y\r\n" * 8 + b"\r\n"),
+        FIELD.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 5000 + b"\r\n\r\n"),
+        FIELD.replace(b"\r\n\r\n", b"\r\nX\r\n\r\n"),
+        FIELD.replace(b"\r\n\r\n", b"\r\nX y: z\r\n\r\n"),
+        FIELD + b"--bxx",
+        b"--bxx",
+    ],
+    ids=[
+        "line break in a header",
+        "line break before a header",
+        "nine headers",
+        "long header",
+        "header without a colon",
+        "space in the name of a header",
+        "boundary goes on",
+        "first boundary goes on",
+    ],
+)
+def test_malformed_input_is_refused_however_it_comes(body: bytes) -> None:
+    with pytest.raises(LIBRARY.MultipartError):
+        parse(body)
+    with pytest.raises(LIBRARY.MultipartError):
+        parse(*(bytes([byte]) for byte in body))
+
+
+def test_a_part_may_have_eight_headers() -> None:
+    body = FIELD.replace(b"\r\n\r\n", b"\r\n" + b"X: y\r\n" * 7 + b"\r\n")
+
+    assert parse(body) == [("a", None), b"1"]
+
+
+def test_a_header_line_may_be_continued() -> None:
+    body = FIELD.replace(b"form-data; ", b"form-data;\r\n ")
+
+    assert parse(body) == [("a", None), b"1"]
+
+
+def outcome(*pieces: bytes) -> Any:
+    try:
+        return parse(*pieces)
+    except (LIBRARY.MultipartError, MultiPartException) as error:
+        # What was wrong is told in other words for some chunkings; that it was is the same.
+        return isinstance(error, MultiPartException)
+
+
+TOKENS = (
+    b"--b",
+    b"\r\n--b\r\n",
+    b"--b--",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"-",
+    b"b",
+    b"\x00\xff",
+    b"X: y",
+    b" ",
+    b'Content-Disposition: form-data; name="a"',
+    b'Content-Disposition: form-data; name="a"; filename=f',
+    b'\r\nContent-Disposition: form-data; name="a"\r\n\r\n',
+    b"Content-Disposition: form-data",
+    b"Content-Length: 1\r\n",
+    FIELD,
+)
+
+
+@given(
+    tokens=st.lists(st.sampled_from(TOKENS) | st.binary(max_size=3), max_size=15),
+    is_begun=st.booleans(),
+    cuts=st.lists(st.integers(1, 200)),
+)
+def test_any_chunking_of_any_input_has_the_same_outcome(
+    tokens: list[bytes], is_begun: bool, cuts: list[int]
+) -> None:
+    body = (FIELD if is_begun else b"") + b"".join(tokens)
+    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    pieces = [body[start:end] for start, end in itertools.pairwise(places)]
+
+    whole = outcome(body) if body else []
+    assert outcome(*pieces) == whole
+    assert outcome(*(bytes([byte]) for byte in body)) == whole
