@@ -154,11 +154,13 @@ class StreamingResponse(Response):
             "status": self.status_code,
             "headers": self.raw_headers,
         }
+        pieces = self.body_iterator
         sending = True
         try:
             await send(message)
             sending = False
-            async for chunk in self.body_iterator:
+            pieces = aiter(self.body_iterator)
+            async for chunk in pieces:
                 if not isinstance(chunk, bytes | memoryview):
                     chunk = chunk.encode(self.charset)
                 message = {"type": "http.response.body", "body": chunk, "more_body": True}
@@ -168,7 +170,10 @@ class StreamingResponse(Response):
             sending = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except BaseException as exc:
-            await close_iterator(self.body_iterator)
+            await close_iterator(pieces)
+            # `__aiter__` may be a generator, which is not what the caller gave.
+            if pieces is not self.body_iterator:
+                await close_iterator(self.body_iterator)
             # An OSError of the iterator is the iterator's own.
             if sending and isinstance(exc, OSError):
                 raise ClientDisconnect from exc
