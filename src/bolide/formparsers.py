@@ -25,10 +25,10 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, cast
 
 import anyio.lowlevel
-import anyio.to_thread
 
 from bolide._data.headers import Headers
 from bolide._data.uploads import FormData, UploadFile
+from bolide._disk_writer import DiskWriter
 from bolide._exports import publish
 from bolide._http.media import parse_media_type
 from bolide._http.urlencoded import decode_pairs
@@ -191,7 +191,7 @@ class MultiPartParser:
 
     max_part_size: int = 1024 * 1024
 
-    max_pending_size: int = 512 * 1024
+    max_pending_size: int = 768 * 1024
     """How many bytes wait to be written to disk together."""
 
     def __init__(
@@ -217,9 +217,8 @@ class MultiPartParser:
         self._charset = ""
         self._segment: Any = None
         self._fed = 0
-        self._files: list[BinaryIO] = []
-        self._pending: list[tuple[BinaryIO, bytes]] = []
-        self._pending_size = 0
+        self._files: list[SpooledTemporaryFile[bytes]] = []
+        self._disk = DiskWriter(self.max_pending_size)
 
     async def parse(self) -> FormData:
         """Read the form.
@@ -239,8 +238,8 @@ class MultiPartParser:
                 for piece in _pieces(chunk):
                     self._feed(events(piece))
                     await self._make_way(len(piece))
-            await self._write_pending()
-            await self._rewind()
+            await self._disk.finish()
+            self._rewind()
             self._close_unfinished()
         except BaseException as exc:
             self._close_files()
@@ -304,9 +303,9 @@ class MultiPartParser:
             raise MultiPartException(
                 f"Too many files. Maximum number of files is {self.max_files}."
             )
-        file = cast(BinaryIO, SpooledTemporaryFile(max_size=self.spool_max_size))  # noqa: SIM115
+        file = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115
         self._part.file = UploadFile(
-            file,
+            cast(BinaryIO, file),
             size=0,
             filename=_user_safe_decode(filename.encode("latin-1"), self._charset),
             headers=Headers(raw=self._part.item_headers),
@@ -327,12 +326,10 @@ class MultiPartParser:
             return
         assert part.file.size is not None
         part.file.size += len(data)
-        if not self.spool_max_size or part.file.size <= self.spool_max_size:
-            part.file.file.write(data)
+        if self._is_on_disk(part.file):
+            self._disk.add(self._files[-1], data)
         else:
-            # This write, or one before it, moves the file to disk.
-            self._pending.append((part.file.file, data))
-            self._pending_size += len(data)
+            part.file.file.write(data)
 
     def on_part_end(self) -> None:
         """Keep the part."""
@@ -350,28 +347,20 @@ class MultiPartParser:
     async def _make_way(self, fed: int) -> None:
         """Write to disk what has gathered, and let other tasks run now and then."""
         self._fed += fed
-        if self._pending_size >= self.max_pending_size:
-            await self._write_pending()
+        if self._disk.is_full:
+            await self._disk.write()
             self._fed = 0
         elif self._fed >= _MAX_FED:
             await anyio.lowlevel.checkpoint()
             self._fed = 0
 
-    async def _write_pending(self) -> None:
-        if self._pending:
-            pending, self._pending, self._pending_size = self._pending, [], 0
-            await anyio.to_thread.run_sync(_write_all, pending)
-
-    async def _rewind(self) -> None:
-        on_disk: list[BinaryIO] = []
+    def _rewind(self) -> None:
         for _, item in self.items:
-            if isinstance(item, UploadFile):
-                if self.spool_max_size and (item.size or 0) > self.spool_max_size:
-                    on_disk.append(item.file)
-                else:
-                    item.file.seek(0)
-        if on_disk:
-            await anyio.to_thread.run_sync(_rewind_all, on_disk)
+            if isinstance(item, UploadFile) and not self._is_on_disk(item):
+                item.file.seek(0)
+
+    def _is_on_disk(self, upload: UploadFile) -> bool:
+        return bool(self.spool_max_size) and (upload.size or 0) > self.spool_max_size
 
     def _close_unfinished(self) -> None:
         # Parts end one after another: if the input ended early, it is the last file that did not.
@@ -382,16 +371,6 @@ class MultiPartParser:
     def _close_files(self) -> None:
         for file in self._files:
             file.close()
-
-
-def _write_all(writes: list[tuple[BinaryIO, bytes]]) -> None:
-    for file, data in writes:
-        file.write(data)
-
-
-def _rewind_all(files: list[BinaryIO]) -> None:
-    for file in files:
-        file.seek(0)
 
 
 def _pieces(chunk: bytes) -> Iterable[bytes]:
