@@ -67,12 +67,12 @@ async def bare_multipart(body: bytes) -> None:
 
 
 async def bare_multipart_to_disk(body: bytes) -> None:
-    with multipart.PushMultipartParser(BOUNDARY) as parser:
-        with SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size) as file:
-            for chunk in chunks(body):
-                for event in parser.parse(chunk):
-                    if isinstance(event, bytes):
-                        file.write(event)
+    file = SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size)
+    with file, multipart.PushMultipartParser(BOUNDARY) as parser:
+        for chunk in chunks(body):
+            for event in parser.parse(chunk):
+                if isinstance(event, bytes):
+                    file.write(event)
 
 
 async def bare_python_multipart(body: bytes) -> None:
