@@ -67,8 +67,10 @@ async def bare_multipart(body: bytes) -> None:
 
 
 async def bare_multipart_to_disk(body: bytes) -> None:
-    file = SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size)
-    with file, multipart.PushMultipartParser(BOUNDARY) as parser:
+    with (
+        SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size) as file,
+        multipart.PushMultipartParser(BOUNDARY) as parser,
+    ):
         for chunk in chunks(body):
             for event in parser.parse(chunk):
                 if isinstance(event, bytes):
