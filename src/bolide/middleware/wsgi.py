@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.from_thread
 import anyio.to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from bolide._async import create_collapsing_task_group
 from bolide._callsite import warn_caller
@@ -102,6 +103,8 @@ class WSGIResponder:
         self.response_headers: list[tuple[str, str]] | None = None
         self.response_started: bool = False
         self.exc_info: ExcInfo | None = None
+        self.stream_send: MemoryObjectSendStream[Message]
+        self.stream_receive: MemoryObjectReceiveStream[Message]
         self.stream_send, self.stream_receive = anyio.create_memory_object_stream[Message](
             _MAX_WAITING_CHUNKS
         )
