@@ -176,7 +176,7 @@ BAD_REQUESTS = {
         400,
     ),
     "a wrong method": (b"DELETE /api/rooms", b"\r\n", 405),
-    "an unknown method": (b"BREW /api/rooms", b"\r\n", 405),
+    "a method of another protocol": (b"PROPFIND /api/rooms", b"\r\n", 405),
     "an unknown path": (b"POST /api/attic", b"\r\n", 404),
     "an unknown room": (
         b"POST /api/rooms/attic/messages",
