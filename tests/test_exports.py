@@ -105,3 +105,21 @@ for name in sys.argv[1:]:
     }
     names = [name for name in public_modules() if name not in needing]
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, *names], check=True)
+
+
+@pytest.mark.parametrize("name", bolide.__all__)
+def test_the_names_of_the_package_are_those_of_its_modules(name: str) -> None:
+    value = getattr(bolide, name)
+    assert getattr(importlib.import_module(value.__module__), name) is value
+    assert name in dir(bolide)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    source = inspect.getsource(bolide)
+    names = re.findall(r"import \w+ as (\w+)$", source, re.MULTILINE)
+    assert sorted(names) == bolide.__all__
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'bolide' has no attribute 'Boulder'"):
+        bolide.Boulder  # noqa: B018

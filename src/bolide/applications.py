@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from bolide._app_boundary import AppBoundary
 from bolide._data.state import State
 from bolide._data.url import URLPath
+from bolide._exports import publish
+from bolide._policy import BOLIDE, STARLETTE, Policy, PolicyOptions
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.errors import ServerErrorMiddleware
@@ -15,7 +17,7 @@ from bolide.middleware.exceptions import ExceptionMiddleware
 from bolide.routing import BaseRoute, Router
 from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
-__all__ = ["Starlette"]
+__all__ = ["Bolide", "Policy", "Starlette"]
 
 AppType = TypeVar("AppType", bound="Starlette")
 P = ParamSpec("P")
@@ -36,6 +38,7 @@ class Starlette:
         lifespan: What to do at startup and shutdown: a function that takes the application and
             gives an async context manager. What that yields is the state of every request.
         max_body_size: The largest request body that is taken, in bytes; by default any.
+        policy: Choices that Starlette does not offer; see `Policy`.
 
     Attributes:
         state: A place for the application's own things.
@@ -53,8 +56,10 @@ class Starlette:
         lifespan: Lifespan[AppType] | None = None,
         *,
         max_body_size: int | None = None,
+        policy: Policy = STARLETTE,
     ) -> None:
         self.debug = debug
+        self.policy = policy
         self.state: State = State()
         self.router: Router = Router(routes, lifespan=lifespan)
         self.max_body_size = max_body_size
@@ -157,3 +162,47 @@ class Starlette:
         self.router.add_route(
             path, route, methods=methods, name=name, include_in_schema=include_in_schema
         )
+
+
+class Bolide(Starlette):
+    """An application with safe and pleasant defaults, for new code.
+
+    It is a `Starlette` with another `Policy`, each choice of which can be changed by name:
+    `Bolide(redirect_slashes="ignore")`.
+
+    Args:
+        debug: See `Starlette`.
+        routes: See `Starlette`.
+        middleware: See `Starlette`.
+        exception_handlers: See `Starlette`.
+        lifespan: See `Starlette`.
+        max_body_size: See `Starlette`.
+        options: What shall be otherwise than by default; the attributes of `Policy`.
+
+    Raises:
+        TypeError: There is no such option.
+    """
+
+    def __init__(
+        self: AppType,
+        debug: bool = False,
+        routes: Sequence[BaseRoute] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        lifespan: Lifespan[AppType] | None = None,
+        *,
+        max_body_size: int | None = None,
+        **options: Unpack[PolicyOptions],
+    ) -> None:
+        super().__init__(
+            debug,
+            routes,
+            middleware,
+            exception_handlers,
+            cast(Any, lifespan),
+            max_body_size=max_body_size,
+            policy=BOLIDE.changed(options),
+        )
+
+
+publish(globals(), ["Policy"])

@@ -285,6 +285,9 @@ class _CachedRequest(Request):
 
     _given = _Given.NOTHING
 
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(scope, receive, send)
+
     async def send_out(self, message: Message) -> None:
         """Send past `dispatch`."""
         await self._send(message)

@@ -1,0 +1,61 @@
+"""The values in which the two faces differ."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from bolide._policy import BOLIDE, STARLETTE, Policy, PolicyOptions, UnknownOption, policy_of
+from bolide.applications import Bolide, Starlette
+
+
+def test_every_choice_is_an_option_of_the_same_type() -> None:
+    options = {name: hint.__forward_arg__ for name, hint in PolicyOptions.__annotations__.items()}
+    assert options == Policy.__annotations__
+
+
+def test_every_choice_is_described() -> None:
+    assert Policy.__doc__ is not None
+    for field in fields(Policy):
+        assert f"    {field.name}: " in Policy.__doc__
+
+
+def test_what_starlette_does_is_the_default() -> None:
+    assert Policy() == STARLETTE == Starlette().policy
+
+
+def test_bolide_differs_in_its_policy() -> None:
+    assert Bolide().policy == BOLIDE != STARLETTE
+    assert Bolide(max_replay_size=5).policy == BOLIDE.changed({"max_replay_size": 5})
+
+
+def test_starlette_can_be_given_a_policy() -> None:
+    policy = Policy(refuse_bad_json=True)
+    assert Starlette(policy=policy).policy is policy
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("max_replay_sizes", "There is no option 'max_replay_sizes'; did you mean 'max_replay_si"),
+        ("zebra", "There is no option 'zebra'."),
+    ],
+)
+def test_an_unknown_option_is_an_error_that_helps(name: str, text: str) -> None:
+    options: Any = {name: 1}
+    with pytest.raises(UnknownOption) as caught:
+        Bolide(**options)
+    assert str(caught.value).startswith(text)
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("scope", [{}, {"app": None}, {"app": object()}])
+def test_who_has_no_policy_has_that_of_starlette(scope: dict[str, Any]) -> None:
+    assert policy_of(scope) is STARLETTE
+
+
+def test_the_policy_of_a_connection_is_that_of_its_application() -> None:
+    app = Bolide()
+    assert policy_of({"app": app}) is app.policy
