@@ -11,6 +11,7 @@ from typing import Any
 
 import itsdangerous
 import pytest
+import yaml
 
 from bolide import formparsers
 from bolide.applications import Starlette
@@ -205,11 +206,8 @@ def test_a_bad_path_reaches_no_file(client: TestClient, path: str) -> None:
     assert open_descriptors() == before
 
 
-@pytest.mark.parametrize(
-    "yaml", ["a: [", "\t- x", "a: b: c", "!!python/object:os.system x", "&a *"]
-)
-def test_a_docstring_that_is_no_yaml_raises_what_yaml_raises(yaml: str) -> None:
-
+@pytest.mark.parametrize("text", ["a: [", "\t- x", "a: b: c", "!!python/object:os.system x"])
+def test_a_docstring_that_is_no_yaml_raises_what_yaml_raises(text: str) -> None:
     async def endpoint(request: Request) -> Response:
         return Response()
 
