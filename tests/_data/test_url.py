@@ -160,6 +160,8 @@ def test_query_parameters_are_included_replaced_and_removed() -> None:
         (scope("/x", server=("h", 80), host="h", scheme=""), "//h/x"),
         (scope("/path", host="example.org", server=("other", 1)), "http://example.org/path"),
         (scope("/path", query_string=b"a=1&b=%20", host="h"), "http://h/path?a=1&b=%20"),
+        (scope("/p", query_string=b"a=\xff%zz&b", host="h"), "http://h/p?a=%FF%zz&b"),
+        (scope("/p", query_string="a=é".encode(), host="h"), "http://h/p?a=é"),
         (scope("/", query_string="é".encode(), host="h"), "http://h/?é"),
         (scope("/a?b#c\\d é", host="h"), "http://h/a%3Fb%23c%5Cd é"),
         (scope("/", host="h:000080"), "http://h:000080/"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, quote_from_bytes, urlencode, urlsplit
 
 from bolide._data.multidict import MultiDict
 from bolide._http.host import parse_host_header
@@ -14,6 +14,7 @@ from bolide.types import Scope
 __all__ = ["URL", "Address", "URLPath"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 _AUTHORITY_PARTS: Final = frozenset({"username", "password", "hostname", "port"})
 
 
@@ -205,7 +206,7 @@ def _url_of_scope(scope: Scope) -> str:
     # What a path may hold, but a URL would read as the end of it.
     path: str = scope["path"].replace("?", "%3F").replace("#", "%23").replace("\\", "%5C")
     query: bytes = scope.get("query_string", b"")
-    suffix = f"?{query.decode()}" if query else ""
+    suffix = f"?{_text_of_query(query)}" if query else ""
     scheme: str = scope.get("scheme", "http")
     netloc = _netloc_of_scope(scope, scheme)
     if netloc is None:
@@ -214,6 +215,14 @@ def _url_of_scope(scope: Scope) -> str:
         path = f"/{path}"
     prefix = f"{scheme}://" if scheme else "//"
     return f"{prefix}{netloc}{path}{suffix}"
+
+
+def _text_of_query(query: bytes) -> str:
+    try:
+        return query.decode()
+    except UnicodeDecodeError:
+        # What is no text is spelled as the client should have sent it.
+        return quote_from_bytes(query, safe=_VISIBLE_ASCII)
 
 
 def _netloc_of_scope(scope: Scope, scheme: str) -> str | None:
