@@ -19,7 +19,7 @@ PORT ?= 8000
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/demo.stamp ## Serve the lounge, the example application, on 127.0.0.1:8000
@@ -54,6 +54,11 @@ unit: $(VENV)/dev.stamp ## Tests on asyncio and trio, with what they cover
 docs: $(VENV)/dev.stamp ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 
+.PHONY: conformance
+conformance: $(VENV)/dev.stamp ## Run other people's tests and applications on bolide
+	$(BIN)/python -m conformance
+	$(BIN)/python -m pytest -q tests/integration/test_fastapi.py tests/integration/test_mcp.py
+
 .PHONY: screenshots
 screenshots: $(VENV)/dev.stamp ## Renew the documentation's pictures of the lounge; needs Chromium
 	SCREENSHOTS=docs/_static $(BIN)/python -m pytest -q tests/integration/test_lounge_browser.py
@@ -80,7 +85,7 @@ unit-only: $(VENV)/dev.stamp
 
 .PHONY: clean
 clean: ## Remove what was made
-	rm -rf .venv .venv-3.* docs/_build build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-3.* .venv-conformance docs/_build build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/python.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bolide needs Python 3.11 or later, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 ..." % sys.version_info[:2])'

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAX_SECONDS = 30
-LISTENING = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:(\d+)")
 
 
 @dataclass
@@ -83,6 +83,13 @@ def serving(*command: str) -> Iterator[Server]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test: `serve("-m", "uvicorn", ...)`."""
+    with ExitStack() as stack:
+        yield lambda *command: stack.enter_context(serving(*command))
+
+
+@pytest.fixture(scope="module")
+def serve_module() -> Iterator[Callable[..., Server]]:
+    """Start servers that end with the tests of a file."""
     with ExitStack() as stack:
         yield lambda *command: stack.enter_context(serving(*command))
 
