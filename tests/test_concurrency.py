@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
 from contextvars import ContextVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -75,6 +77,38 @@ async def test_any_iterable_can_be_iterated(kind: Callable[[range], Iterable[int
     iterable = kind(range(1, 4))
 
     assert [item async for item in iterate_in_threadpool(iterable)] == [1, 2, 3]
+
+
+async def test_a_generator_that_is_left_is_closed_in_a_worker_thread() -> None:
+    closed_in: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            closed_in.append(threading.get_ident())
+
+    async with aclosing(iterate_in_threadpool(numbers())) as iterator:
+        assert await anext(iterator) == 0
+    assert len(closed_in) == 1
+    assert closed_in != [threading.get_ident()]
+
+
+async def test_a_generator_that_is_left_is_closed_also_when_that_is_cancelled() -> None:
+    closed: list[bool] = []
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            closed.append(True)
+
+    with anyio.CancelScope() as scope:
+        async with aclosing(iterate_in_threadpool(numbers())) as iterator:
+            await anext(iterator)
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+    assert closed == [True]
 
 
 async def test_nothing_is_iterated_over_quietly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 
 import pytest
@@ -93,3 +94,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_dir_lists_present_and_former_names() -> None:
     assert dir(status) == sorted([*status.__all__, *RENAMED])
+
+
+def test_under_the_alias_the_message_names_the_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "starlette.status", status)
+    with pytest.raises(AttributeError, match=r"module 'starlette\.status' has no attribute"):
+        getattr(status, "HTTP_299_NOBODY")  # noqa: B009 - a type checker would refuse the attribute

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
 import anyio
@@ -39,14 +40,23 @@ def _next(iterator: Iterator[T]) -> T:
 
 
 async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
-    """Iterate over a blocking iterable, taking each step in a worker thread."""
+    """Iterate over a blocking iterable, taking each step in a worker thread.
+
+    A generator that is not asked for all it has is closed in a worker thread, too.
+    """
     source = iter(iterator)
-    while True:
-        try:
-            item = await anyio.to_thread.run_sync(_next, source)
-        except _Exhausted:
-            return
-        yield item
+    try:
+        while True:
+            try:
+                item = await anyio.to_thread.run_sync(_next, source)
+            except _Exhausted:
+                return
+            yield item
+    finally:
+        # One that has ended has no frame any more, and nothing to close.
+        if isinstance(source, GeneratorType) and source.gi_frame is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(source.close)
 
 
 async def run_until_first_complete(

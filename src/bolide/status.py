@@ -11,6 +11,7 @@ Four former names go on working and warn with a `StarletteDeprecationWarning` wh
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -199,7 +200,10 @@ else:
     def __getattr__(name: str) -> int:
         new_name = _RENAMED.get(name)
         if new_name is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Under the alias of `bolide.compat`, the name by which it was imported.
+            is_alias = sys.modules.get("starlette.status") is sys.modules[__name__]
+            known_as = "starlette.status" if is_alias else __name__
+            raise AttributeError(f"module {known_as!r} has no attribute {name!r}")
         warnings.warn(
             f"{name!r} is deprecated. Use {new_name!r} instead.",
             StarletteDeprecationWarning,
