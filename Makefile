@@ -59,6 +59,18 @@ conformance: $(VENV)/dev.stamp ## Run other people's tests and applications on b
 	$(BIN)/python -m conformance
 	$(BIN)/python -m pytest -q tests/integration/test_fastapi.py tests/integration/test_mcp.py
 
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## 200,000 requests and 1,000 WebSockets, some rude: memory stays flat
+	$(BIN)/python -m reliability soak
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev.stamp ## Bytes that nobody would write, to every parser
+	$(BIN)/python -m reliability fuzz
+
+.PHONY: stalls
+stalls: $(VENV)/dev.stamp ## How long the event loop stands still under large bodies
+	$(BIN)/python -m reliability stalls
+
 .PHONY: screenshots
 screenshots: $(VENV)/dev.stamp ## Renew the documentation's pictures of the lounge; needs Chromium
 	SCREENSHOTS=docs/_static $(BIN)/python -m pytest -q tests/integration/test_lounge_browser.py
