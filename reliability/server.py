@@ -47,10 +47,11 @@ def serving(app: str = "reliability.app:app") -> Iterator[Server]:
     def read_log() -> None:
         # To the end: a server whose log nobody reads stands still.
         assert process.stderr is not None
-        for line in process.stderr:
-            log.append(line)
-            if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
-                port.put(int(found[1]))
+        with process.stderr:
+            for line in process.stderr:
+                log.append(line)
+                if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+                    port.put(int(found[1]))
 
     reader = threading.Thread(target=read_log)
     reader.start()

@@ -114,26 +114,30 @@ async def load(port: int, requests: int, websockets: int, seed: int) -> None:
     await asyncio.gather(*slow)
 
 
-async def settled_descriptors(server: Server, expected: int) -> int:
-    """Give how many descriptors are open once closed connections have been noticed."""
+async def settled_descriptors(server: Server) -> int:
+    """Give how many descriptors are open, once the server has noticed who is gone."""
     deadline = time.monotonic() + 10
-    while (count := server.descriptors()) > expected and time.monotonic() < deadline:
+    seen = [server.descriptors()]
+    while len(set(seen[-5:])) > 1 or len(seen) < 5:
+        if time.monotonic() > deadline:
+            break
         await asyncio.sleep(0.1)
-    return count
+        seen.append(server.descriptors())
+    return seen[-1]
 
 
 async def soak(requests: int, websockets: int, max_growth: float) -> bool:
     """Run, and print what was seen; say whether memory stayed flat and nothing leaked."""
     with serving() as server:
         await load(server.port, max(requests // 10, 2000), max(websockets // 10, 50), seed=1)
-        descriptors = await settled_descriptors(server, 0)
+        descriptors = await settled_descriptors(server)
         before = server.resident()
         print(f"warm: {before:.1f} MiB resident, {descriptors} descriptors")
         start = time.monotonic()
         await load(server.port, requests, websockets, seed=1000)
         seconds = time.monotonic() - start
         after = server.resident()
-        leaked = max(0, await settled_descriptors(server, descriptors) - descriptors)
+        leaked = max(0, await settled_descriptors(server) - descriptors)
     growth = after / before - 1
     print(f"{requests:,} requests and {websockets:,} WebSockets in {seconds:.0f} s")
     print(f"after: {after:.1f} MiB resident ({growth:+.1%}), {leaked} descriptors leaked")
