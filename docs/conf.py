@@ -51,7 +51,7 @@ nitpick_ignore_regex = [
     # Names of the standard library and of other packages: the build is offline, so their
     # inventories are not there to be linked to.
     (r"py:.*", r"(abc|anyio|asyncio|collections|contextlib|datetime|email|enum|functools)\..*"),
-    (r"py:.*", r"http\..*"),
+    (r"py:.*", r"(http|ipaddress)\..*"),
     (r"py:.*", r"(httpx2?|jinja2|os|pathlib|re|ssl|tempfile|types|typing|urllib|uuid)\..*"),
     (r"py:.*", r"(Any|AsyncGenerator|AsyncIterable|AsyncIterator|Awaitable|BinaryIO|Callable)"),
     (r"py:.*", r"(ABC|Collection|Generator|Generic|Iterable|Iterator|ItemsView|KeysView|Literal)"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, cast
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
 from bolide.applications import Starlette
@@ -14,7 +17,7 @@ from bolide.exceptions import BolideError
 from bolide.middleware import Middleware
 from bolide.requests import Request
 from bolide.responses import JSONResponse, PlainTextResponse
-from bolide.routing import Mount, NoMatchFound, Route, Router, WebSocketRoute
+from bolide.routing import Host, Match, Mount, NoMatchFound, Route, Router, WebSocketRoute
 from bolide.testclient import TestClient
 from bolide.types import ASGIApp, Receive, Scope, Send
 from bolide.websockets import WebSocket
@@ -424,6 +427,83 @@ def test_outside_an_application_there_is_no_url_for_a_name() -> None:
     assert str(caught.value) == (
         "The `url_for` method can only be used inside a Starlette application or with a router."
     )
+
+
+# Paths of routes
+
+
+@pytest.mark.parametrize("make", [Starlette, Router])
+@pytest.mark.parametrize("asked_at", ["/sub_path/", "/sub_path/mounted/inside"])
+def test_a_route_gives_its_path_below_the_root(
+    client_for: ClientFor, make: Callable[..., ASGIApp], asked_at: str
+) -> None:
+    async def paths(request: Request) -> JSONResponse:
+        names = ("index", "socket", "mounted:inside")
+        return JSONResponse([request.path_for(name) for name in names])
+
+    routes = [
+        Route("/", paths, name="index"),
+        WebSocketRoute("/ws", on_a_websocket, name="socket"),
+        Mount("/mounted", name="mounted", routes=[Route("/inside", paths, name="inside")]),
+    ]
+    client = client_for(make(routes=routes), root_path="/sub_path")
+
+    response = client.get(asked_at, headers={"host": "evil.example"})
+    assert response.json() == ["/sub_path/", "/sub_path/ws", "/sub_path/mounted/inside"]
+
+
+def test_a_websocket_knows_the_paths_of_routes(client_for: ClientFor) -> None:
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(websocket.path_for("socket"))
+        await websocket.close()
+
+    client = client_for(Router([WebSocketRoute("/ws", socket)]), root_path="/root")
+    with client.websocket_connect("/root/ws") as session:
+        assert session.receive_text() == "/root/ws"
+
+
+def test_a_path_is_one_whatever_its_parameters_hold() -> None:
+    routes = [Route("/{name}/{self}", named, name="page"), Route("/{p:path}", named, name="file")]
+    conn = connection(router=Router(routes))
+
+    assert conn.path_for("page", name="a", self="b") == "/a/b"
+    assert conn.path_for("page", name="50% é", self="?a=b#c") == "/50%25%20%C3%A9/%3Fa=b%23c"
+    assert conn.path_for("file", p="/evil.example") == "/%2Fevil.example"
+    assert conn.path_for("file", p="\\evil.example") == "/%5Cevil.example"
+
+
+def test_a_path_for_a_route_on_a_host_has_no_host() -> None:
+    inner = Router([Route("/a", named, name="a")])
+    conn = connection(router=Router([Host("{shop}.example.org", inner, name="shop")]))
+
+    assert conn.path_for("shop:a", shop="fish") == "/a"
+    assert conn.url_for("shop:a", shop="fish") == "https://fish.example.org/a"
+
+
+def test_a_name_that_no_route_has_has_no_path() -> None:
+    with pytest.raises(NoMatchFound):
+        connection(app=Starlette(routes=ROUTES)).path_for("nowhere")
+
+
+def test_outside_an_application_there_is_no_path_for_a_name() -> None:
+    with pytest.raises(RuntimeError, match="The `path_for` method can only be used inside"):
+        connection().path_for("index")
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: not {"/", "\\"} & set(text) and "%5C" not in text
+)
+
+
+@given(names)
+def test_a_path_leads_to_the_parameters_that_it_was_made_of(name: str) -> None:
+    route = Route("/users/{name}", named, name="page")
+    path = connection(router=Router([route]), root_path="/root").path_for("page", name=name)
+
+    match, child_scope = route.matches(http_scope(path=unquote(path), root_path="/root"))
+    assert match is Match.FULL
+    assert child_scope["path_params"] == {"name": name}
 
 
 # The exception

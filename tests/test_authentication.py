@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide, Starlette
 from bolide.authentication import (
     AuthCredentials,
     AuthenticationBackend,
@@ -465,6 +465,20 @@ def test_others_can_be_redirected_and_come_back(client_for: ClientFor, path: str
         assert client.get(path).text == "home of "
 
         assert client.get(path, headers={"x-user": "anna"}).text == "anna"
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/sync"])
+def test_the_host_that_a_client_claims_may_be_kept_out_of_it(
+    client_for: ClientFor, path: str
+) -> None:
+    relative = Bolide(
+        routes=app.routes,
+        middleware=[Middleware(AuthenticationMiddleware, backend=HeaderBackend())],
+    )
+    client = client_for(relative, root_path="/root", follow_redirects=False)
+    refused = client.get(f"/root{path}?a=1", headers={"host": "evil.example"})
+    quoted = path.replace("/", "%2F")
+    assert refused.headers["location"] == f"/root/?next=%2Froot{quoted}%3Fa%3D1"
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-user": "mallory"}])

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bolide import staticfiles
-from bolide.applications import Starlette
+from bolide.applications import Bolide, Starlette
 from bolide.datastructures import Headers
 from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
@@ -621,6 +621,25 @@ def test_a_directory_under_a_mount_is_elsewhere_under_it(site: Path, client_for:
     response = client.get("/docs/dir", follow_redirects=False)
     assert response.headers["location"] == "http://testserver/docs/dir/"
     assert client.get("/docs/").text == "<h1>Home</h1>"
+
+
+@pytest.mark.parametrize(
+    ("mode", "path", "location"),
+    [
+        ("redirect", "/docs/dir?a=b", "/docs/dir/?a=b"),
+        ("redirect", "/docs", "/docs/"),
+        ("ignore", "/docs/dir", "/docs/dir/"),
+        # The links of the page would lead elsewhere without the slash.
+        ("ignore", "/docs", "/docs/"),
+    ],
+)
+def test_a_directory_is_elsewhere_on_the_same_host(
+    site: Path, client_for: ClientFor, mode: Any, path: str, location: str
+) -> None:
+    static = StaticFiles(directory=site, html=True)
+    client = client_for(Bolide(routes=[Mount("/docs", static)], redirect_slashes=mode))
+    response = client.get(path, follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, location)
 
 
 @pytest.mark.parametrize("path", ["/missing", "/bare", "/bare/", "/odd/", "/dir/about", "/%00"])

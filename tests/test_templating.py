@@ -107,9 +107,10 @@ def test_an_environment_is_used_as_it_is() -> None:
     assert response.body == b"A"
 
 
-def test_an_environment_may_have_a_url_for_of_its_own() -> None:
-    env = env_of(index="{{ url_for('x') }}")
-    env.globals["url_for"] = lambda name: f"to {name}"
+@pytest.mark.parametrize("function", ["url_for", "path_for"])
+def test_an_environment_may_have_functions_of_its_own(function: str) -> None:
+    env = env_of(index=f"{{{{ {function}('x') }}}}")
+    env.globals[function] = lambda name: f"to {name}"
     response = Jinja2Templates(env=env).TemplateResponse(a_request(), "index.html")
     assert response.body == b"to x"
 
@@ -153,6 +154,27 @@ def test_a_template_links_to_routes(client_for: ClientFor) -> None:
     )
     assert client_for(app).get("/").text == (
         "http://testserver/ http://testserver/users/a http://testserver/static/css/style.css"
+    )
+
+
+def test_a_template_links_to_paths(client_for: ClientFor) -> None:
+    def homepage(request: Request) -> Response:
+        return templates.TemplateResponse(request, "index.html")
+
+    source = (
+        "{{ path_for('homepage') }} {{ path_for('user', name='a&b') }} "
+        "{{ path_for('static', path='/css/style.css') }}"
+    )
+    templates = Jinja2Templates(env=env_of(index=source))
+    app = Starlette(
+        routes=[
+            Route("/", homepage, name="homepage"),
+            Route("/users/{name}", homepage, name="user"),
+            Mount("/static", Router(), name="static"),
+        ]
+    )
+    assert client_for(app, root_path="/root").get("/root/").text == (
+        "/root/ /root/users/a&amp;b /root/static/css/style.css"
     )
 
 

@@ -101,7 +101,7 @@ class AccountPages:
 
     async def logout(self, request: Request) -> Response:
         request.session.clear()
-        return RedirectResponse(request.url_for("home"), 303)
+        return RedirectResponse(request.path_for("home"), 303)
 
     @requires("authenticated", redirect="login")
     async def profile(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class AccountPages:
         if not media_type:
             raise BadInput("A picture is a PNG, a JPEG or a GIF.")
         await request.state.store.set_avatar(request.user.identity, data, media_type)
-        return RedirectResponse(request.url_for("profile"), 303)
+        return RedirectResponse(request.path_for("profile"), 303)
 
     async def picture(self, request: Request) -> Response:
         data, media_type = await request.state.store.avatar(request.path_params["name"])
@@ -145,7 +145,7 @@ def next_page(request: Request) -> str:
     """Give where to go after logging in: a path of ours, never another site."""
     path = urlsplit(request.query_params.get("next", "")).path
     if not path.startswith("/") or path.startswith(("//", "/\\")):
-        return str(request.url_for("home"))
+        return request.path_for("home")
     return path
 
 

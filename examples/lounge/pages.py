@@ -31,7 +31,7 @@ class Pages:
         async with request.form(max_files=0) as form:
             name, topic = form.get("name"), form.get("topic", "")
         room = await request.state.store.add_room(name, topic)
-        return RedirectResponse(request.url_for("room", room=room["name"]), 303)
+        return RedirectResponse(request.path_for("room", room=room["name"]), 303)
 
     async def room(self, request: Request) -> Response:
         room = await request.state.store.room(request.path_params["room"])

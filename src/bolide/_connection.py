@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
 from bolide._data.headers import Headers
+from bolide._data.local_path import path_below_root
 from bolide._data.multidict import QueryParams
 from bolide._data.state import State
 from bolide._data.url import URL, Address, URLPath
+from bolide._drain import Draining, draining_of
 from bolide._http.cookies import parse_cookies
 from bolide.exceptions import BolideError
 from bolide.types import Receive, Scope
@@ -168,6 +170,11 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
             self._state = State(self.scope.setdefault("state", {}))
         return self._state  # type: ignore[return-value]
 
+    @property
+    def draining(self) -> Draining:
+        """Whether the outermost application is about to stop: `is_set()`, or `await wait()`."""
+        return draining_of(self.scope)
+
     def url_for(self, name: str, /, **path_params: Any) -> URL:
         """Give the absolute URL of a named route.
 
@@ -179,11 +186,32 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
             NoMatchFound: There is no route of that name with exactly those parameters.
             RuntimeError: The connection has not passed through an application or router.
         """
+        path = self._url_path_for("url_for", name, path_params)
+        return path.make_absolute_url(base_url=self.base_url)
+
+    def path_for(self, name: str, /, **path_params: Any) -> str:
+        """Give the path of a named route, for links that stay on this host.
+
+        It does not depend on what the client or a proxy says of scheme and host. Unlike
+        `url_for`, it is percent-encoded: whatever the parameters hold, it leads to this route.
+
+        Args:
+            name: The name of the route; inside a named mount `mount:route`.
+            path_params: A value for each parameter of its path.
+
+        Raises:
+            NoMatchFound: There is no route of that name with exactly those parameters.
+            RuntimeError: The connection has not passed through an application or router.
+        """
+        path = self._url_path_for("path_for", name, path_params)
+        return path_below_root(self.scope, path)
+
+    def _url_path_for(self, method: str, name: str, path_params: dict[str, Any]) -> URLPath:
         router = self.scope.get("router") or self.scope.get("app")
         if router is None:
             raise RuntimeError(
-                "The `url_for` method can only be used inside a Starlette application or with a"
+                f"The `{method}` method can only be used inside a Starlette application or with a"
                 " router."
             )
         path: URLPath = router.url_path_for(name, **path_params)
-        return path.make_absolute_url(base_url=self.base_url)
+        return path

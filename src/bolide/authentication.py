@@ -9,6 +9,8 @@ from typing import Any, ParamSpec
 from urllib.parse import urlencode
 
 from bolide._async import is_async_callable
+from bolide._data.local_path import path_with_query
+from bolide._policy import policy_of
 from bolide.exceptions import BolideError, HTTPException
 from bolide.requests import HTTPConnection, Request
 from bolide.responses import RedirectResponse
@@ -167,8 +169,12 @@ def requires(
                 return None
             if redirect is None:
                 raise HTTPException(status_code=status_code)
-            query = urlencode({"next": str(request.url)})
-            return RedirectResponse(f"{request.url_for(redirect)}?{query}", status_code=303)
+            there, here = str(request.url_for(redirect)), str(request.url)
+            if policy_of(request.scope).relative_redirects:
+                there = request.path_for(redirect)
+                here = path_with_query(request.scope, request.scope["path"])
+            query = urlencode({"next": here})
+            return RedirectResponse(f"{there}?{query}", status_code=303)
 
         if name == "websocket":
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import ClassVar
 
-import anyio.to_thread
-
 from bolide._data.headers import Headers
-from bolide._data.url import URL
 from bolide._http.conditional import is_not_modified
 from bolide._routing.base import get_route_path
+from bolide._routing.slashes import lacks_slash, redirect_to
+from bolide._threads import run_file
 from bolide.exceptions import HTTPException
-from bolide.responses import FileResponse, RedirectResponse, Response
+from bolide.responses import FileResponse, Response
 from bolide.types import Receive, Scope, Send
 from bolide.websockets import WebSocketClose
 
@@ -142,9 +141,9 @@ class StaticFiles:
                 index = os.path.join(path, "index.html")  # noqa: PTH118
                 full_path, stat_result = await self._look_up(index)
                 if stat_result is not None and S_ISREG(stat_result.st_mode):
-                    if not scope["path"].endswith("/"):
+                    if lacks_slash(scope):
                         # Relative links of the page are relative to a directory.
-                        return RedirectResponse(URL(scope={**scope, "path": scope["path"] + "/"}))
+                        return redirect_to(scope, scope["path"].removesuffix("/") + "/")
                     return self.file_response(full_path, stat_result, scope)
             full_path, stat_result = await self._look_up("404.html")
             if stat_result is not None and S_ISREG(stat_result.st_mode):
@@ -153,7 +152,7 @@ class StaticFiles:
 
     async def _look_up(self, path: str) -> tuple[str, os.stat_result | None]:
         try:
-            return await anyio.to_thread.run_sync(self.lookup_path, path)
+            return await run_file(self.lookup_path, path)
         except PermissionError:
             raise HTTPException(status_code=401) from None
         except OSError as exc:
@@ -210,10 +209,10 @@ class StaticFiles:
         """
         if self.directory is None:
             return
-        path = anyio.Path(self.directory)
-        if not await path.exists():
+        path = Path(self.directory)
+        if not await run_file(path.exists):
             raise RuntimeError(f"StaticFiles directory '{self.directory}' does not exist.")
-        if not await path.is_dir():
+        if not await run_file(path.is_dir):
             raise RuntimeError(f"StaticFiles path '{self.directory}' is not a directory.")
 
     def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:

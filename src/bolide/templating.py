@@ -62,7 +62,7 @@ class _TemplateResponse(HTMLResponse):
 
 
 class Jinja2Templates:
-    """Templates of an application; `url_for` is there in all of them.
+    """Templates of an application; `url_for` and `path_for` are there in all of them.
 
     Give `directory` or `env`, not both.
 
@@ -91,7 +91,9 @@ class Jinja2Templates:
             loader = jinja2.FileSystemLoader(directory)
             env = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
         self.env = env
-        cast("MutableMapping[str, Any]", self.env.globals).setdefault("url_for", _url_for)
+        env_globals = cast("MutableMapping[str, Any]", self.env.globals)
+        env_globals.setdefault("url_for", _url_for)
+        env_globals.setdefault("path_for", _path_for)
 
     def get_template(self, name: str) -> jinja2.Template:
         """Give a template.
@@ -137,3 +139,9 @@ class Jinja2Templates:
 def _url_for(context: jinja2.runtime.Context, name: str, /, **path_params: Any) -> URL:
     request: Request = context["request"]
     return request.url_for(name, **path_params)
+
+
+@jinja2.pass_context
+def _path_for(context: jinja2.runtime.Context, name: str, /, **path_params: Any) -> str:
+    request: Request = context["request"]
+    return request.path_for(name, **path_params)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bolide._routing.base import BaseRoute, Match
 from bolide._routing.route_list import RouteList
+from bolide._routing.slashes import SLASH_ADDED, SlashMode
 from bolide._routing.table import (
     MISSING,
     Found,
@@ -82,6 +83,7 @@ def indexed(routes: Sequence[BaseRoute]) -> LinearTable:
 
 
 both = pytest.mark.parametrize("table", [linear, indexed])
+MODES: list[SlashMode] = ["redirect", "strict", "ignore"]
 TableMaker = Callable[[Sequence[BaseRoute]], LinearTable]
 
 # Routes, scope, and the position of the route that is found; or what else becomes of it.
@@ -154,6 +156,92 @@ def test_case(table: TableMaker, routes: list[BaseRoute], scope: Scope, expected
         assert outcome == expected
         assert type(outcome) is type(expected)
     assert scope == before
+
+
+# The same where slashes are ignored.
+IGNORING: list[tuple[str, list[BaseRoute], Scope, object]] = [
+    ("a slash too many", [get("/a")], http("/a/"), 0),
+    ("many slashes too many", [get("/a")], http("/a///"), 0),
+    ("a slash too few", [get("/a/")], http("/a"), 0),
+    ("for a websocket", [get("/a/"), WebSocketRoute("/a/", ws_endpoint)], websocket("/a"), 1),
+    ("the path as it is goes first", [get("/a/"), get("/a")], http("/a"), 1),
+    ("so it does with a parameter", [get("/users/me/"), get("/users/{x}")], http("/users/me"), 1),
+    ("the first of two in the other form", [get("/x"), get("/{x}/"), get("/a/")], http("/a"), 1),
+    ("the method in the other form", [post("/a"), get("/a/")], http("/a"), 1),
+    ("no such method in either form", [post("/a"), post("/a/")], http("/a"), WrongMethod),
+    ("no such method in the other form", [post("/a/")], http("/a"), WrongMethod),
+    ("no such method, and no other form", [post("/a")], http("/a"), WrongMethod),
+    ("nothing in either form", [get("/a")], http("/b/"), MISSING),
+    ("a mount without its slash", [Mount("/a", routes=[])], http("/a"), 0),
+    ("a mount with a parameter", [get("/b"), Mount("/{x}", routes=[])], http("/a"), 1),
+    ("a mount for a websocket", [Mount("/a", routes=[])], websocket("/a"), 0),
+    ("a route before a mount", [Mount("/a", routes=[]), get("/a")], http("/a"), 1),
+    ("a mount with its slash", [get("/a"), Mount("/a", routes=[])], http("/a/"), 1),
+    ("the root", [get("/a")], http("/"), MISSING),
+    ("the root path alone", [get("/")], http("/root", root_path="/root"), 0),
+    ("a foreign route", [EvenLength()], http("/ab"), 0),
+    ("a subclass that matches otherwise", [Shouting("/abc/", endpoint)], http("/ABC"), 0),
+]  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize(
+    ("routes", "scope", "expected"),
+    [case[1:] for case in IGNORING],
+    ids=[case[0] for case in IGNORING],
+)
+def test_slashes_may_be_ignored(
+    table: TableMaker, routes: list[BaseRoute], scope: Scope, expected: object
+) -> None:
+    before = dict(scope)
+    outcome = table(routes).resolve(scope, "ignore")
+    if isinstance(expected, int):
+        assert isinstance(outcome, Found)
+        assert outcome.route is routes[expected]
+    elif expected is WrongMethod:
+        assert isinstance(outcome, WrongMethod)
+        assert outcome.route is routes[0]
+    else:
+        assert outcome == expected
+    assert scope == before
+
+
+@both
+@pytest.mark.parametrize(
+    ("routes", "scope", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+@pytest.mark.parametrize("slashes", ["strict", "ignore"])
+def test_a_path_that_matches_as_it_is_has_no_mode(
+    table: TableMaker,
+    routes: list[BaseRoute],
+    scope: Scope,
+    expected: object,
+    slashes: SlashMode,
+) -> None:
+    outcome = table(routes).resolve(scope, slashes)
+    if isinstance(expected, int):
+        assert isinstance(outcome, Found)
+        assert outcome.route is routes[expected]
+    elif isinstance(expected, Redirect) and slashes == "strict":
+        assert outcome == MISSING
+    elif isinstance(expected, Redirect):
+        assert outcome == table(routes).match({**scope, "path": expected.path}) or "root_path" in (
+            outcome.child_scope  # type: ignore[union-attr]
+        )
+
+
+@both
+def test_only_a_mount_is_told_the_other_path(table: TableMaker) -> None:
+    routes = [get("/a/"), Mount("/{x}", routes=[])]
+    endpoint_found = table(routes).resolve(http("/a"), "ignore")
+    mount_found = table(routes).resolve(http("/b"), "ignore")
+    assert isinstance(endpoint_found, Found)
+    assert isinstance(mount_found, Found)
+    assert endpoint_found.child_scope == {"endpoint": endpoint, "path_params": {}}
+    assert mount_found.child_scope["path"] == "/b/"
+    assert mount_found.child_scope[SLASH_ADDED] is True
+    assert mount_found.child_scope["root_path"] == "/b"
+    assert mount_found.child_scope["path_params"] == {"x": "b"}
 
 
 @both
@@ -288,12 +376,16 @@ scopes = st.builds(
 )
 
 
-@given(routes=st.lists(routes_strategy(), max_size=12), scope=scopes)
+@given(
+    routes=st.lists(routes_strategy(), max_size=12),
+    scope=scopes,
+    slashes=st.sampled_from(MODES),
+)
 def test_the_index_gives_the_answers_of_the_linear_table(
-    routes: list[BaseRoute], scope: Scope
+    routes: list[BaseRoute], scope: Scope, slashes: SlashMode
 ) -> None:
-    expected: Outcome = LinearTable(routes).resolve(dict(scope))
-    actual: Outcome = IndexedTable(RouteList(routes)).resolve(dict(scope))
+    expected: Outcome = LinearTable(routes).resolve(dict(scope), slashes)
+    actual: Outcome = IndexedTable(RouteList(routes)).resolve(dict(scope), slashes)
     assert type(actual) is type(expected)
     assert actual == expected
     if isinstance(expected, Found | WrongMethod):
@@ -301,7 +393,23 @@ def test_the_index_gives_the_answers_of_the_linear_table(
         assert actual.route is expected.route
 
 
-def frames_to_find(table: LinearTable, scope: Scope) -> int:
+@given(routes=st.lists(routes_strategy(), max_size=12), scope=scopes)
+def test_ignoring_slashes_finds_what_a_redirect_would_lead_to(
+    routes: list[BaseRoute], scope: Scope
+) -> None:
+    table = IndexedTable(RouteList(routes))
+    redirect, ignored = table.resolve(scope), table.resolve(scope, "ignore")
+    if isinstance(redirect, Found):
+        assert ignored == redirect
+    elif isinstance(redirect, Redirect):
+        there = table.match({**scope, "path": redirect.path})
+        assert there is not None
+        assert isinstance(ignored, type(there))
+        assert ignored.route is there.route
+    assert table.resolve(scope, "strict") == (table.match(scope) or MISSING)
+
+
+def frames_to_find(table: LinearTable, scope: Scope, slashes: SlashMode = "redirect") -> int:
     frames = 0
 
     def count(frame: FrameType, event: str, arg: object) -> None:
@@ -309,10 +417,10 @@ def frames_to_find(table: LinearTable, scope: Scope) -> int:
         # Not those of the garbage collector's callbacks, which come when they like.
         frames += event == "call" and "bolide" in frame.f_code.co_filename
 
-    table.resolve(dict(scope))
+    table.resolve(dict(scope), slashes)
     sys.setprofile(count)
     try:
-        table.resolve(scope)
+        table.resolve(scope, slashes)
     finally:
         sys.setprofile(None)
     return frames
@@ -335,4 +443,28 @@ def test_the_cost_does_not_grow_with_the_number_of_routes(shape: str) -> None:
     alone = IndexedTable(RouteList([get(shape.format(0))]))
     assert frames_to_find(table, request(0)) == frames_to_find(alone, request(0))
     missing = http("/nothing/of/this/kind/here")
-    assert frames_to_find(table, missing) == frames_to_find(alone, missing)
+    for slashes in MODES:
+        assert frames_to_find(table, missing, slashes) == frames_to_find(alone, missing, slashes)
+        found, moved = request(999), request(999)
+        moved["path"] += "/"
+        assert frames_to_find(table, found, slashes) == frames_to_find(table, found)
+        assert frames_to_find(table, moved, slashes) == frames_to_find(
+            table, {**moved, "path": request(0)["path"] + "/"}, slashes
+        )
+
+
+@both
+def test_candidates_are_at_least_the_routes_that_match_a_path(table: Any) -> None:
+    routes = [
+        Route("/a", endpoint),
+        Route("/{x}", endpoint, methods=["POST"]),
+        Host("localhost", Router()),
+        Route("/a", endpoint, methods=["PUT"]),
+        Route("/b", endpoint),
+    ]
+    for path in ("/a", "/b", "/c"):
+        scope = http(path, headers=[(b"host", b"localhost")])
+        candidates = table(routes).candidates(scope)
+        assert candidates == [route for route in routes if route in candidates]
+        for route in routes:
+            assert route.matches(scope)[0] is Match.NONE or route in candidates

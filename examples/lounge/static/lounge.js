@@ -28,7 +28,10 @@ function show(message) {
 }
 
 function listen() {
-  const socket = new WebSocket(`${list.dataset.live}?after=${lastId()}`);
+  // http becomes ws, and https becomes wss.
+  const url = new URL(list.dataset.live, location.href.replace(/^http/, "ws"));
+  url.searchParams.set("after", lastId());
+  const socket = new WebSocket(url);
   socket.onopen = () => {
     state.textContent = "live";
     pause = 500;

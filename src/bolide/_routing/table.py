@@ -6,6 +6,8 @@ RULES
   is none, the first one that matches but for the method is taken, and will say 405.
 - If nothing matches a path, the same path with or without a slash at its end is tried, for HTTP;
   if that would match anything, the client is sent there.
+- Where slashes are ignored, that other path is tried also if only the method is wrong, and for
+  WebSockets; and what it matches is taken. A match of the path as it is goes first.
 
 THEORY OF OPERATION
 
@@ -40,6 +42,7 @@ from bolide._routing.base import (
 )
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
+from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
 from bolide.types import Scope
 
 __all__ = [
@@ -96,9 +99,10 @@ class LinearTable:
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self.routes = routes
 
-    def resolve(self, scope: Scope) -> Outcome:
+    def resolve(self, scope: Scope, slashes: SlashMode = "redirect") -> Outcome:
         """Say what becomes of a request."""
-        return self.match(scope) or self.fall_back(scope)
+        found = self.match(scope)
+        return found if isinstance(found, Found) else self.fall_back(scope, found, slashes)
 
     def match(self, scope: Scope) -> Found | WrongMethod | None:
         """Give the route that takes a request, if there is one."""
@@ -111,14 +115,35 @@ class LinearTable:
                 wrong_method = WrongMethod(route, child_scope)
         return wrong_method
 
-    def fall_back(self, scope: Scope) -> Redirect | Missing:
-        """Say what becomes of a request that no route takes."""
-        route_path = get_route_path(scope)
-        if scope["type"] != "http" or route_path == "/":
-            return MISSING
-        path: str = scope["path"]
-        path = path.rstrip("/") if route_path.endswith("/") else f"{path}/"
-        return MISSING if self.match({**scope, "path": path}) is None else Redirect(path)
+    def candidates(self, scope: Scope) -> list[BaseRoute]:
+        """Give all routes that can match the path of a request, and perhaps more, in order."""
+        return list(self.routes)
+
+    def fall_back(
+        self, scope: Scope, wrong_method: WrongMethod | None, slashes: SlashMode
+    ) -> Outcome:
+        """Say what becomes of a request that no route takes as it is.
+
+        Args:
+            scope: The scope of the request.
+            wrong_method: What has the path, but not the method.
+            slashes: What becomes of a slash too many or too few.
+        """
+        as_it_is: Outcome = wrong_method or MISSING
+        can_redirect = scope["type"] == "http" and wrong_method is None
+        if slashes == "strict" or (slashes == "redirect" and not can_redirect):
+            return as_it_is
+        path = other_form(scope)
+        found = None if path is None else self.match({**scope, "path": path})
+        if path is None or found is None or (wrong_method and isinstance(found, WrongMethod)):
+            return as_it_is
+        if slashes == "redirect":
+            return Redirect(path)
+        if "root_path" in found.child_scope:
+            # The routes inside a mount begin with a slash, so they have to see it.
+            child_scope = {**found.child_scope, "path": path, SLASH_ADDED: True}
+            return found._replace(child_scope=child_scope)
+        return found
 
 
 class _Entry(NamedTuple):
@@ -246,6 +271,15 @@ class IndexedTable(LinearTable):
             if match is Match.PARTIAL and wrong_method is None:
                 wrong_method = WrongMethod(entry.route, child_scope)
         return wrong_method
+
+    def candidates(self, scope: Scope) -> list[BaseRoute]:
+        """Give all routes that can match the path of a request, and perhaps more, in order."""
+        if self._version != self.routes.version:
+            self._build()
+        path = get_route_path(scope)
+        entries = self._literals.get(path) or self._trie.find(path)
+        every: list[_Entry | _PatternEntry] = [*entries, *self._opaque]
+        return [entry.route for entry in sorted(every, key=_position)]
 
     def _build(self) -> None:
         """Make the index from the list as it is now."""
