@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections import ChainMap
 from collections.abc import Callable
 from typing import Any
 
@@ -11,15 +12,21 @@ import anyio
 import pytest
 
 from bolide._dispatch import (
+    ALLOWED_KEY,
+    add_handler,
     answer,
     find_handler,
     lookup_by_class,
+    mark_answered,
     refusal,
+    refuse_method,
     request_response,
+    was_answered,
     websocket_session,
     wrap_app_handling_exceptions,
 )
 from bolide._exchange import Exchange
+from bolide.applications import Bolide, Starlette
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -523,3 +530,81 @@ def test_a_refusal_is_raised_inside_an_application() -> None:
 
     assert (caught.value.status_code, caught.value.detail) == (405, "Method Not Allowed")
     assert caught.value.headers == {"Allow": "GET"}
+
+
+# --- layers of handlers, and what was answered -----------------------------------------------
+
+
+async def handler_a(request: Any, exc: Exception) -> None:
+    raise NotImplementedError
+
+
+async def handler_b(request: Any, exc: Exception) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("exc", "inner", "outer", "expected"),
+    [
+        (KeyError(), {LookupError: handler_a}, {KeyError: handler_b}, handler_a),
+        (KeyError(), {OSError: handler_a}, {KeyError: handler_b}, handler_b),
+        (HTTPException(404), {HTTPException: handler_a}, {404: handler_b}, handler_a),
+        (HTTPException(404), {403: handler_a}, {404: handler_b}, handler_b),
+        (KeyError(), {403: handler_a}, {404: handler_b}, None),
+    ],
+)
+def test_the_nearest_layer_of_handlers_comes_first(
+    exc: Exception, inner: Any, outer: Any, expected: Any
+) -> None:
+    by_class: ChainMap[Any, Any] = ChainMap({}, {})
+    by_status: ChainMap[int, Any] = ChainMap({}, {})
+    for layer, handlers in enumerate((inner, outer)):
+        for key, handler in handlers.items():
+            add_handler(by_class.maps[layer], by_status.maps[layer], key, handler)  # type: ignore[arg-type]
+    assert find_handler(exc, by_class, by_status) is expected
+
+
+@pytest.mark.parametrize("key", ["404", object(), BaseException, KeyError()])
+def test_a_handler_is_for_a_status_or_a_class_of_exceptions(key: Any) -> None:
+    with pytest.raises(AssertionError, match="for a status code or a class of exceptions"):
+        add_handler({}, {}, key, handler_a)
+
+
+async def test_an_error_is_answered_if_it_is_marked_and_a_response_is_on_its_way() -> None:
+    async def send(message: Message) -> None:
+        pass
+
+    exc = KeyError()
+    exchange = Exchange(send)
+    assert not was_answered(exc, {"type": "websocket"}, exchange)
+    mark_answered(exc)
+    # The mark may be an old one: such an object can be raised in any number of requests.
+    assert not was_answered(exc, {"type": "http"}, exchange)
+    assert was_answered(exc, {"type": "websocket"}, exchange)
+    await exchange({"type": "http.response.start"})
+    assert was_answered(exc, {"type": "http"}, exchange)
+    assert not was_answered(KeyError(), {"type": "http"}, exchange)
+
+
+@pytest.mark.parametrize(
+    ("app", "method", "status", "allow"),
+    [
+        (Bolide(), "OPTIONS", 204, "GET, OPTIONS, POST, PUT"),
+        (Bolide(), "TRACE", 405, "GET, OPTIONS, POST, PUT"),
+        (Starlette(), "OPTIONS", 405, "PUT, GET"),
+        (None, "OPTIONS", 405, "PUT, GET"),
+    ],
+)
+def test_a_wrong_method_is_refused_as_the_policy_says(
+    app: Any, method: str, status: int, allow: str
+) -> None:
+    scope: Scope = {"type": "http", "method": method, ALLOWED_KEY: {"POST"}}
+    if app is not None:
+        scope["app"] = app
+    refused: Any
+    try:
+        refused = refuse_method(scope, ["PUT", "GET"])
+    except HTTPException as exc:
+        refused = exc
+    headers = {name.lower(): value for name, value in refused.headers.items()}
+    assert (refused.status_code, headers["allow"]) == (status, allow)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide, Starlette
 from bolide.requests import Request
 from bolide.responses import JSONResponse, PlainTextResponse, Response
 from bolide.routing import Mount, Route
@@ -101,3 +101,8 @@ def test_the_last_of_many_routes_takes_as_many_frames_as_the_first() -> None:
 def test_many_mounts_take_as_many_frames_as_one() -> None:
     app = Starlette(routes=[Mount(f"/{index}", routes=routes(2)) for index in range(100)])
     assert frames(app, "/0/0/x") == frames(app, "/99/1/x")
+
+
+def test_bolide_takes_few_frames_more() -> None:
+    counted = frames(Bolide(routes=[Route("/", home)]), "/")
+    assert counted.total() <= 13, counted

@@ -6,6 +6,8 @@ RULES
   of the nearest class in its method resolution order; without one it goes on, unchanged.
 - A handler runs as near to the endpoint as possible, so that the middleware of a route or a mount
   sees the error response like any other. It gets the very request that the endpoint had.
+- Handlers may be given in layers, to an application, a router, a mount or a route: all those of a
+  nearer layer come before any of one further out.
 - Once a response has started, there is nothing to answer with any more.
 
 THEORY OF OPERATION
@@ -13,19 +15,25 @@ THEORY OF OPERATION
 `ExceptionMiddleware` puts the tables of handlers into the scope. The wrapper of a function
 endpoint is the boundary of most requests: it makes the request, calls the endpoint, sends the
 response, and looks into the tables only when something was raised. What other ASGI applications,
-middleware and the router raise is met by `ExceptionMiddleware`, with the same two functions.
+middleware and the router raise is met by `ExceptionMiddleware`, with the same two functions. A
+layer of handlers puts tables of two `ChainMap`s there, with a map for each layer, nearest first.
+
+An error that nothing has a handler for is a bug: whoever answers it with the handler for 500 raises
+it again, for the server to log. Layers further out must not answer it once more, so it is marked.
 Whether the response has started is known to the `Exchange` that `send` has been wrapped in.
 """
 
 from __future__ import annotations
 
 import http
-from collections.abc import Awaitable, Callable, Mapping
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bolide._async import is_async_callable
 from bolide._exchange import Exchange, Handover
-from bolide.concurrency import run_in_threadpool
+from bolide._policy import policy_of
+from bolide._threads import run_endpoint
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -33,15 +41,21 @@ from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 from bolide.websockets import WebSocket
 
 __all__ = [
+    "ALLOWED_KEY",
     "HANDLERS_KEY",
     "ExceptionHandlers",
     "StatusHandlers",
+    "add_handler",
     "answer",
+    "call_handler",
     "find_handler",
     "is_endpoint",
     "lookup_by_class",
+    "mark_answered",
     "refusal",
+    "refuse_method",
     "request_response",
+    "was_answered",
     "websocket_session",
     "wrap_app_handling_exceptions",
 ]
@@ -54,6 +68,9 @@ StatusHandlers = dict[int, ExceptionHandler]
 
 HANDLERS_KEY = "starlette.exception_handlers"
 """Where a scope keeps both tables, as a tuple; other packages read it."""
+
+ALLOWED_KEY = "bolide.allowed_methods"
+"""Where a scope keeps the methods of all routes of a path, if none of them has the right one."""
 
 
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
@@ -74,7 +91,7 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
             if is_async:
                 response = await endpoint(request)
             else:
-                response = await run_in_threadpool(endpoint, request)
+                response = await run_endpoint(endpoint, request)
             if isinstance(send, Handover):
                 await send.take(response, scope, receive)
             else:
@@ -142,6 +159,10 @@ def find_handler(
     by_status: Mapping[int, ExceptionHandler],
 ) -> ExceptionHandler | None:
     """Give the handler that is to answer an exception, if there is one."""
+    if isinstance(by_class, ChainMap) and isinstance(by_status, ChainMap):
+        layers: Any = zip(by_class.maps, by_status.maps, strict=True)
+        found = (find_handler(exc, *layer) for layer in layers)
+        return next((handler for handler in found if handler is not None), None)
     if isinstance(exc, HTTPException):
         handler = by_status.get(exc.status_code)
         if handler is not None:
@@ -159,6 +180,28 @@ def lookup_by_class(
     return None
 
 
+def add_handler(
+    by_class: dict[Any, ExceptionHandler],
+    by_status: dict[int, ExceptionHandler],
+    key: object,
+    handler: ExceptionHandler,
+) -> None:
+    """Put an exception handler into the table that its key belongs to.
+
+    Raises:
+        AssertionError: The key is neither a status code nor a class of exceptions.
+    """
+    if isinstance(key, int):
+        by_status[key] = handler
+    elif isinstance(key, type) and issubclass(key, Exception):
+        by_class[key] = handler
+    else:
+        raise AssertionError(
+            "An exception handler is registered for a status code or a class of exceptions, not"
+            f" for {key!r}."
+        )
+
+
 async def answer(
     handler: ExceptionHandler,
     exc: Exception,
@@ -173,17 +216,41 @@ async def answer(
     """
     if exchange.response_started:
         raise RuntimeError("Caught handled exception, but response already started.") from exc
-    call: Callable[..., Any] = handler
-    if is_async_callable(call):
-        response = await call(conn, exc)
-    else:
-        response = await run_in_threadpool(call, conn, exc)
+    response = await call_handler(handler, conn, exc)
     if isinstance(exchange, Handover) and response is not None:
         await exchange.take(response, conn.scope, receive)
     elif response is not None:
         await response(conn.scope, receive, exchange)
     # An exception object may be raised again and again; each time it would gather more frames.
     exc.__traceback__ = None
+
+
+async def call_handler(
+    handler: ExceptionHandler, conn: Request | WebSocket, exc: Exception
+) -> ASGIApp | None:
+    """Call an exception handler, and give its response, if any."""
+    call: Callable[..., Any] = handler
+    response: ASGIApp | None
+    if is_async_callable(call):
+        response = await call(conn, exc)
+    else:
+        response = await run_endpoint(call, conn, exc)
+    return response
+
+
+def mark_answered(exc: Exception) -> None:
+    """Note that an error has been answered, and is raised again only to be known further out."""
+    # Not in the scope, which middleware may have copied. The class may forbid to set attributes.
+    vars(exc)[_ANSWERED] = True
+
+
+def was_answered(exc: Exception, scope: Scope, exchange: Exchange) -> bool:
+    """Say whether an error has been answered by a layer further in."""
+    # The mark alone may be that of an earlier request, which the same object was raised in.
+    return _ANSWERED in vars(exc) and (exchange.response_started or scope["type"] == "websocket")
+
+
+_ANSWERED = "__bolide_answered__"
 
 
 def refusal(scope: Scope, status_code: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -197,6 +264,24 @@ def refusal(scope: Scope, status_code: int, headers: Mapping[str, str] | None = 
     if "app" in scope:
         raise HTTPException(status_code, headers=headers)
     return PlainTextResponse(http.HTTPStatus(status_code).phrase, status_code, headers)
+
+
+def refuse_method(scope: Scope, allowed: Sequence[str]) -> Response:
+    """Answer a request whose method is none of those that its path allows.
+
+    Where the application's policy has it so, the methods of all routes of the path count, and an
+    OPTIONS request is told them. Otherwise the status is 405 (RFC 9110, sections 9.3.7, 15.5.6).
+
+    Raises:
+        HTTPException: Status 405, inside an application.
+    """
+    if not policy_of(scope).answer_options:
+        return refusal(scope, 405, {"Allow": ", ".join(allowed)})
+    methods = {*allowed, *scope.get(ALLOWED_KEY, ()), "OPTIONS"}
+    headers = {"Allow": ", ".join(sorted(methods))}
+    if scope["method"] == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    return refusal(scope, 405, headers)
 
 
 def _not_a_response(func: Callable[..., Any], returned: object) -> TypeError:

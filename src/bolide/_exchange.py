@@ -58,6 +58,10 @@ class Handover(Exchange):
         """Take a response, which is then not to be sent."""
         raise NotImplementedError
 
+    def take_error(self, exc: Exception) -> None:
+        """Take an error, to be raised when the response, which was taken before, has been sent."""
+        raise NotImplementedError
+
 
 def takes_handover(app: ASGIApp, scope: Scope) -> bool:
     """Say whether an application will answer a request with `Handover.take`.

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from bolide import status
 from bolide._async import is_async_callable
-from bolide._dispatch import refusal
-from bolide.concurrency import run_in_threadpool
+from bolide._dispatch import refuse_method
+from bolide._threads import run_endpoint
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +53,7 @@ class HTTPEndpoint:
         if is_async_callable(handler):
             response = await handler(request)
         else:
-            response = await run_in_threadpool(handler, request)
+            response = await run_endpoint(handler, request)
         await response(self.scope, self.receive, self.send)
 
     async def method_not_allowed(self, request: Request) -> Response:
@@ -62,8 +62,7 @@ class HTTPEndpoint:
         Raises:
             HTTPException: Inside an application; its handlers answer.
         """
-        allow = ", ".join(self._allowed_verbs())
-        return refusal(self.scope, 405, {"Allow": allow})
+        return refuse_method(self.scope, self._allowed_verbs())
 
     def _allowed_verbs(self) -> list[str]:
         return [

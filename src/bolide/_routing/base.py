@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import functools
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -22,7 +24,10 @@ __all__ = [
     "Match",
     "NoMatchFound",
     "PatternRoute",
+    "check_path",
+    "get_name",
     "get_route_path",
+    "is_function",
     "reject",
 ]
 
@@ -177,6 +182,24 @@ class EndpointRoute(PatternRoute):
         if scope["type"] == "http" and self.methods and scope["method"] not in self.methods:
             return Match.PARTIAL, child_scope
         return Match.FULL, child_scope
+
+
+def get_name(endpoint: Callable[..., Any]) -> str:
+    """Give the name that a route to an endpoint has if it is not given one."""
+    return getattr(endpoint, "__name__", type(endpoint).__name__)
+
+
+def check_path(path: str) -> None:
+    """Say no to a path that no request can have."""
+    if not path.startswith("/"):
+        raise AssertionError("Routed paths must start with '/'")
+
+
+def is_function(endpoint: Callable[..., Any]) -> bool:
+    """Say whether an endpoint is called with a connection, not as an ASGI application."""
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
 
 
 async def reject(scope: Scope, receive: Receive, send: Send) -> None:

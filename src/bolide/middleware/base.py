@@ -8,6 +8,7 @@ RULES
   when the response has been sent, before the middleware returns, and whoever leaves.
 - Of the request body each piece is given out once: to `dispatch` or to the application, whoever
   asks first. What `dispatch` has read with `body()` is given to the application again, whole.
+  Where bodies are kept, each of the two gets all of it.
 - If `dispatch` returns some other response, the application is not listened to any more, and
   learns that the client is gone.
 - Context variables that the application has set are set for `dispatch` after `call_next`.
@@ -46,8 +47,10 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from bolide._dispatch import wrap_app_handling_exceptions
+from bolide._background import run_background
+from bolide._dispatch import mark_answered, wrap_app_handling_exceptions
 from bolide._exchange import Handover, takes_handover
+from bolide._replay import Replay, like
 from bolide.background import BackgroundTask
 from bolide.middleware._app_run import AppRun
 from bolide.middleware._passing_on import (
@@ -110,18 +113,19 @@ class BaseHTTPMiddleware:
         if isinstance(send, _InPlace):
             caller = _Caller(self.app, request, send.stage)
             response = await self.dispatch_func(request, caller.call_next)
-            await send.take(response, scope, request.wrapped_receive)
+            await send.take(response, scope, request.receive_back())
             return
         error: Exception | None = None
         runs: list[AppRun] = []
+        errors: list[Exception] = []
         try:
             async with anyio.create_task_group() as task_group:
-                stage = _Stage(task_group, runs)
+                stage = _Stage(task_group, runs, errors)
                 try:
                     caller = _Caller(self.app, request, stage)
                     response = await self.dispatch_func(request, caller.call_next)
-                    await response(scope, request.wrapped_receive, send)
-                    await stage.finish()
+                    await response(scope, request.receive_back(), send)
+                    await stage.finish(scope)
                 except Exception as exc:
                     error = exc
                     task_group.cancel_scope.cancel()
@@ -131,6 +135,8 @@ class BaseHTTPMiddleware:
         for run in runs:
             run.hand_over_context()
             error = error or run.error
+        for answered in errors:
+            error = error or answered
         if error is not None:
             raise error
 
@@ -147,14 +153,18 @@ class _Stage:
 
     Attributes:
         runs: What runs apart.
+        errors: What has been answered, and is to be raised when the response has been sent.
         backgrounds: Tasks to run when the response has been sent.
     """
 
-    __slots__ = ("_task_group", "backgrounds", "runs")
+    __slots__ = ("_task_group", "backgrounds", "errors", "runs")
 
-    def __init__(self, task_group: anyio.abc.TaskGroup, runs: list[AppRun]) -> None:
+    def __init__(
+        self, task_group: anyio.abc.TaskGroup, runs: list[AppRun], errors: list[Exception]
+    ) -> None:
         self._task_group = task_group
         self.runs = runs
+        self.errors = errors
         self.backgrounds: list[BackgroundTask] = []
 
     async def run_apart(self, run: AppRun) -> PassedOn:
@@ -163,7 +173,7 @@ class _Stage:
         self._task_group.start_soon(run)
         return await run.start()
 
-    async def finish(self) -> None:
+    async def finish(self, scope: Scope) -> None:
         """Do what is to be done after the response."""
         for run in self.runs:
             run.release()
@@ -171,7 +181,7 @@ class _Stage:
             # Responses go first, also those of other requests.
             await anyio.lowlevel.checkpoint()
         for background in self.backgrounds:
-            await background()
+            await run_background(background, scope)
 
 
 class _Caller:
@@ -198,11 +208,11 @@ class _Caller:
             self._last.on_sent()
         request.rewind()
         if not takes_handover(self._app, request.scope):
-            self._last = await self.run_apart(self._app, request.scope, request.wrapped_receive)
+            self._last = await self.run_apart(self._app, request.scope, request.receive_on())
             return self._last
         in_place = _InPlace(self, self._stage)
         try:
-            await self._app(request.scope, request.wrapped_receive, in_place)
+            await self._app(request.scope, request.receive_on(), in_place)
         except Exception as exc:
             raise exc from exc.__cause__ or exc.__context__
         self._last = await in_place.result()
@@ -242,6 +252,11 @@ class _InPlace(Handover):
             self._response = response
         else:
             self._response = PassedOn.of(response)
+
+    def take_error(self, exc: Exception) -> None:
+        """Take an error that has been answered."""
+        mark_answered(exc)
+        self.stage.errors.append(exc)
 
     async def result(self) -> PassedOn:
         """Give the response that was taken."""
@@ -284,6 +299,7 @@ class _CachedRequest(Request):
     """The request that `dispatch` gets; the application reads through it."""
 
     _given = _Given.NOTHING
+    _body_again: Receive | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
@@ -294,8 +310,17 @@ class _CachedRequest(Request):
 
     def rewind(self) -> None:
         """Let another run of the application have the body too, if it was kept."""
-        if hasattr(self, "_body") and self._given is _Given.ALL:
+        if self._given is _Given.ALL and (hasattr(self, "_body") or self._body_again is not None):
             self._given = _Given.NOTHING
+            self._body_again = None
+
+    def receive_on(self) -> Receive:
+        """Give the channel that the application reads."""
+        return like(self._receive, self.wrapped_receive)
+
+    def receive_back(self) -> Receive:
+        """Give the channel on which a response listens."""
+        return self._receive if isinstance(self._receive, Replay) else self.wrapped_receive
 
     async def wrapped_receive(self) -> Message:
         """Give the application its next event.
@@ -306,19 +331,26 @@ class _CachedRequest(Request):
         if self._given is _Given.NOTHING:
             if hasattr(self, "_body"):
                 return self._give_all(self._body)
-            if self._stream_consumed:
+            inbox = self._shared_inbox()
+            if inbox.replays:
+                self._body_again = self._body_again or inbox.again()
+            elif self._stream_consumed:
                 return self._give_all(b"")
-            message = await self._receive()
+            message = await (self._body_again or inbox.again())()
             if message["type"] != "http.disconnect":
                 if not message.get("more_body", False):
                     self._given = _Given.ALL
-                    self._stream_consumed = True
+                    self._stream_consumed = not inbox.replays
                 return message
             self._is_disconnected = True
         elif self._given is _Given.ALL and not self._is_disconnected:
-            message = await self._receive()
-            if message["type"] != "http.disconnect":
-                raise RuntimeError(f"Unexpected message received: {message['type']}")
+            inbox = self._shared_inbox()
+            if inbox.replays:
+                await inbox.wait_until_gone()
+            else:
+                message = await inbox.again()()
+                if message["type"] != "http.disconnect":
+                    raise RuntimeError(f"Unexpected message received: {message['type']}")
             self._is_disconnected = True
         self._given = _Given.GONE
         return {"type": "http.disconnect"}

@@ -1,0 +1,75 @@
+"""JSON from a client (RFC 8259): what is none is the client's fault."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from bolide.exceptions import HTTPException
+
+__all__ = ["MalformedJSON", "decode_json"]
+
+
+class MalformedJSON(HTTPException, json.JSONDecodeError):
+    """The body of a request is not JSON; status 400 if nobody catches it.
+
+    Args:
+        msg: What is wrong.
+        doc: The text.
+        pos: Where in it something is wrong, or None where that is not known.
+
+    Attributes:
+        lineno: The line of the position, from 1.
+        colno: The column of the position, from 1.
+    """
+
+    def __init__(self, msg: str, doc: str, pos: int | None) -> None:
+        json.JSONDecodeError.__init__(self, msg, doc, pos or 0)
+        where = "" if pos is None else f" (line {self.lineno}, column {self.colno})"
+        HTTPException.__init__(self, 400, f"The body is not valid JSON: {msg}{where}.")
+
+
+def decode_json(data: bytes) -> Any:
+    """Give the value that a body holds as JSON.
+
+    Raises:
+        MalformedJSON: It holds none; or NaN or an infinity, which Python would take.
+    """
+    encoding = json.detect_encoding(data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as exc:
+        before = data[: exc.start].decode(encoding, "replace")
+        name = encoding.removesuffix("-sig").upper()
+        raise MalformedJSON(f"Not {name}", before, len(before)) from None
+    try:
+        return _decoder.decode(text)
+    except _NoNumber as exc:
+        raise MalformedJSON(f"{exc} is not allowed", text, _find_constant(text)) from None
+    except json.JSONDecodeError as exc:
+        raise MalformedJSON(exc.msg, text, exc.pos) from None
+    except RecursionError:
+        raise MalformedJSON("Nested too deeply", text, None) from None
+    except ValueError:
+        # SECURITY: `int` takes no number that it would take long to read.
+        raise MalformedJSON("A number is too long", text, None) from None
+
+
+class _NoNumber(Exception):
+    """The text holds NaN or an infinity."""
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise _NoNumber(constant)
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse)
+
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+
+
+def _find_constant(text: str) -> int | None:
+    # All that is before it is JSON, so each string has its end.
+    found = (match.start() for match in _STRING_OR_CONSTANT.finditer(text) if match[1])
+    return next(found, None)
