@@ -72,8 +72,8 @@ stalls: $(VENV)/dev.stamp ## How long the event loop stands still under large bo
 	$(BIN)/python -m reliability stalls
 
 .PHONY: screenshots
-screenshots: $(VENV)/dev.stamp ## Renew the documentation's pictures of the lounge; needs Chromium
-	SCREENSHOTS=docs/_static $(BIN)/python -m pytest -q tests/integration/test_lounge_browser.py
+screenshots: $(VENV)/dev.stamp ## Renew the pictures of the documentation; needs Chromium
+	SCREENSHOTS=docs/_static $(BIN)/python -m pytest -q tests/integration/test_lounge_browser.py tests/integration/test_debug_page_browser.py
 
 .PHONY: format
 format: $(VENV)/dev.stamp ## Put the sources into house style

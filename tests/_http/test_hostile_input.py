@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bolide._http.accept import parse_accept
 from bolide._http.conditional import is_not_modified
 from bolide._http.cookies import parse_cookies
 from bolide._http.dates import parse_date
@@ -49,6 +50,10 @@ CASES: list[tuple[Parser, str]] = [
     *((quoted_cookie, piece) for piece in ("\\", '\\"', "\\0", "\\073", '"')),
     *((content_type, piece) for piece in (";", "=", "a", "a=b;", 'a="', '\\"', '"', ' ="\\')),
     *((if_none_match, piece) for piece in (",", '"', "W/", 'W/"', '"a",', " ", "W/ ", '"W/')),
+    *(
+        (parse_accept, piece)
+        for piece in (",", "a/b,", '"', "\\", 'a/b;x="', '"\\', ";q=", "*", " ")
+    ),
     *((range_header, piece) for piece in (",", "-", "1", "0", "1-2,", "9-,-9,", " ")),
     *((parse_date, piece) for piece in ("0", " ", "Sun", "Sun, ", "Sun, 06 Nov 1994 ")),
 ]

@@ -250,7 +250,7 @@ def test_a_browser_gets_a_page_and_anything_else_text(
 
     assert (response.status_code, response.headers["content-type"]) == (500, content_type)
     if content_type.startswith("text/html"):
-        assert "<title>Starlette Debugger</title>" in response.text
+        assert "<title>RuntimeError at /</title>" in response.text
         assert "<h1>500 Server Error</h1>" in response.text
         assert "<h2>RuntimeError: Something &lt;went&gt; wrong</h2>" in response.text
         assert "raise RuntimeError(&quot;Something &lt;went&gt; wrong&quot;)" in response.text
@@ -295,6 +295,18 @@ async def test_the_response_to_an_error_may_be_overridden() -> None:
 
     _, body = await call(Polite(fail))
     assert body["body"] == b"sorry for Something <went> wrong"
+
+
+def test_the_page_may_be_overridden(client_for: ClientFor) -> None:
+    class Own(ServerErrorMiddleware):
+        def generate_html(self, exc: Exception, limit: int = 7) -> str:
+            return f"<style>b {{color: red}}</style><b>{type(exc).__name__}</b>"
+
+    client = client_for(Own(fail, debug=True), raise_server_exceptions=False)
+    response = client.get("/", headers={"accept": "text/html"})
+
+    assert response.text.endswith("<b>RuntimeError</b>")
+    assert "content-security-policy" not in response.headers
 
 
 def raised_at_depth(depth: int) -> Exception:

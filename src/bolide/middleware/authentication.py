@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bolide._error_answers import error_answer
 from bolide.authentication import (
     AuthCredentials,
     AuthenticationBackend,
     AuthenticationError,
     UnauthenticatedUser,
 )
+from bolide.exceptions import HTTPException
 from bolide.requests import HTTPConnection
-from bolide.responses import PlainTextResponse, Response
+from bolide.responses import Response
 from bolide.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["AuthenticationMiddleware"]
@@ -59,5 +61,5 @@ class AuthenticationMiddleware:
 
     @staticmethod
     def default_on_error(conn: HTTPConnection, exc: Exception) -> Response:
-        """Give the text of the error, with status 400."""
-        return PlainTextResponse(str(exc), status_code=400)
+        """Answer with status 400 and the text of the error."""
+        return error_answer(conn.scope, HTTPException(400, str(exc)))

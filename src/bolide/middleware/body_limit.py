@@ -21,8 +21,9 @@ from __future__ import annotations
 from typing import Final
 
 from bolide._data.headers import Headers
+from bolide._error_answers import error_answer
+from bolide._replay import like
 from bolide.exceptions import HTTPException
-from bolide.responses import PlainTextResponse
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["MAX_BODY_SIZE_SCOPE_KEY", "RequestBodyLimitMiddleware", "RequestBodyLimitResponder"]
@@ -131,7 +132,8 @@ class RequestBodyLimitResponder:
             self.content_length = int(length.lstrip("0")[:20] or "0")
         scope[_RESPONDER_SCOPE_KEY] = self
         try:
-            await self.app(scope, self.receive_with_limit, self.send_with_limit)
+            receive = like(self.receive, self.receive_with_limit)
+            await self.app(scope, receive, self.send_with_limit)
         except _RequestBodyTooLarge:
             if self.response_started:
                 raise
@@ -163,5 +165,5 @@ class RequestBodyLimitResponder:
     async def _replace_response(self) -> None:
         if not self.replaced:
             self.replaced = True
-            response = PlainTextResponse("Content Too Large", status_code=413)
+            response = error_answer(self.scope, HTTPException(413, "Content Too Large"))
             await response(self.scope, self.receive, self.send)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from typing import Final, cast
 
 from bolide import _debug_page
-from bolide._async import is_async_callable
+from bolide._debug_access import may_see_debug
+from bolide._dispatch import call_handler, was_answered
+from bolide._error_answers import error_answer
 from bolide._exchange import Exchange
 from bolide.concurrency import run_in_threadpool
+from bolide.exceptions import HTTPException
 from bolide.requests import Request
-from bolide.responses import HTMLResponse, PlainTextResponse, Response
+from bolide.responses import HTMLResponse, Response
 from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 __all__ = ["ServerErrorMiddleware"]
@@ -25,7 +27,8 @@ class ServerErrorMiddleware:
     Args:
         app: The application to wrap.
         handler: `handler(request, exc)` gives the response; async, or blocking.
-        debug: Show the traceback instead. It can show secrets: never in production.
+        debug: Show the traceback instead, to those clients that `Policy.debug_for` allows to see
+            it. It can show secrets: never in production.
     """
 
     def __init__(
@@ -50,33 +53,33 @@ class ServerErrorMiddleware:
 
     async def recover(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> None:
         """Answer an exception, unless the response is already on its way."""
-        response = await self._response_to(exc, Request(scope))
+        if was_answered(exc, scope, send):
+            return
+        response = await self.response_to(exc, Request(scope))
         if not send.response_started:
             await response(scope, receive, send)
 
-    async def _response_to(self, exc: Exception, request: Request) -> Response:
-        if self.debug:
+    async def response_to(self, exc: Exception, request: Request) -> ASGIApp:
+        """Give the response to an exception."""
+        if self.debug and may_see_debug(request.scope):
             # Source files are read for the page.
             return await run_in_threadpool(self.debug_response, request, exc)
         if self.handler is None:
             return self.error_response(request, exc)
-        handler: Callable[..., Any] = self.handler
-        response: Response
-        if is_async_callable(handler):
-            response = await handler(request, exc)
-        else:
-            response = await run_in_threadpool(handler, request, exc)
-        return response
+        response = await call_handler(self.handler, request, exc)
+        return cast(ASGIApp, response)
 
     def debug_response(self, request: Request, exc: Exception) -> Response:
         """Show the traceback, as a page to a browser and as text to anything else."""
         if "headers" in request.scope and "text/html" in request.headers.get("accept", ""):
+            if type(self).generate_html is _GENERATE_HTML:
+                return _debug_page.page_response(request.scope, exc)
             return HTMLResponse(self.generate_html(exc), status_code=500)
-        return PlainTextResponse(self.generate_plain_text(exc), status_code=500)
+        return _debug_page.text_response(self.generate_plain_text(exc))
 
     def error_response(self, request: Request, exc: Exception) -> Response:
         """Say no more than that something went wrong."""
-        return PlainTextResponse("Internal Server Error", status_code=500)
+        return error_answer(request.scope, HTTPException(500, "Internal Server Error"))
 
     def format_line(self, index: int, line: str, frame_lineno: int, frame_index: int) -> str:
         """Give one line of the source around a frame.
@@ -101,3 +104,6 @@ class ServerErrorMiddleware:
     def generate_plain_text(self, exc: Exception) -> str:
         """Give the traceback as text."""
         return _debug_page.plain_text(exc)
+
+
+_GENERATE_HTML: Final = ServerErrorMiddleware.generate_html

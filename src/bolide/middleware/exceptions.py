@@ -9,14 +9,17 @@ from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
     StatusHandlers,
+    add_handler,
     answer,
     find_handler,
+    was_answered,
     wrap_app_handling_exceptions,
 )
+from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, takes_handover
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.requests import Request
-from bolide.responses import PlainTextResponse, Response
+from bolide.responses import Response
 from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 from bolide.websockets import WebSocket
 
@@ -75,15 +78,9 @@ class ExceptionMiddleware:
         Raises:
             AssertionError: The key is neither.
         """
-        if isinstance(exc_class_or_status_code, int):
-            self._status_handlers[exc_class_or_status_code] = handler
-        elif _is_exception_class(exc_class_or_status_code):
-            self._exception_handlers[exc_class_or_status_code] = handler
-        else:
-            raise AssertionError(
-                "An exception handler is registered for a status code or a class of exceptions,"
-                f" not for {exc_class_or_status_code!r}."
-            )
+        add_handler(
+            self._exception_handlers, self._status_handlers, exc_class_or_status_code, handler
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
@@ -108,7 +105,7 @@ class ExceptionMiddleware:
         """Answer an exception; say whether there was a handler for it."""
         # Not from the scope: an application further in may have put its own tables there.
         handler = find_handler(exc, self._exception_handlers, self._status_handlers)
-        if handler is None:
+        if handler is None or was_answered(exc, scope, send):
             return False
         conn: Request | WebSocket
         if scope["type"] == "http":
@@ -119,11 +116,11 @@ class ExceptionMiddleware:
         return True
 
     async def http_exception(self, request: Request, exc: Exception) -> Response:
-        """Answer an HTTPException in plain text."""
+        """Answer an HTTPException, in plain text if the application has no other policy."""
         assert isinstance(exc, HTTPException)
         if exc.status_code in (204, 304):
             return Response(status_code=exc.status_code, headers=exc.headers)
-        return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
+        return error_answer(request.scope, exc)
 
     async def websocket_exception(self, websocket: WebSocket, exc: Exception) -> None:
         """Close the WebSocket as a WebSocketException says."""
@@ -132,7 +129,3 @@ class ExceptionMiddleware:
 
 
 _CALL: Final = ExceptionMiddleware.__call__
-
-
-def _is_exception_class(key: object) -> bool:
-    return isinstance(key, type) and issubclass(key, Exception)

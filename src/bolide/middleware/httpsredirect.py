@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from bolide._data.url import URL
-from bolide.responses import PlainTextResponse, RedirectResponse
+from bolide._error_answers import error_answer
+from bolide.exceptions import HTTPException
+from bolide.responses import RedirectResponse
 from bolide.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["HTTPSRedirectMiddleware"]
@@ -30,7 +32,8 @@ class HTTPSRedirectMiddleware:
             return
         url = URL(scope=scope)
         if not url.netloc:
-            await PlainTextResponse("Invalid host header", 400)(scope, receive, send)
+            refusal = error_answer(scope, HTTPException(400, "Invalid host header"))
+            await refusal(scope, receive, send)
             return
         url = url.replace(scheme=_SECURE[scope["scheme"]])
         if url.port in (80, 443):

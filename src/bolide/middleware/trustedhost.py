@@ -7,8 +7,10 @@ from typing import Final
 
 from bolide._data.headers import Headers
 from bolide._data.url import URL
+from bolide._error_answers import error_answer
 from bolide._http.host import parse_host_header
-from bolide.responses import PlainTextResponse, RedirectResponse, Response
+from bolide.exceptions import HTTPException
+from bolide.responses import RedirectResponse, Response
 from bolide.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["TrustedHostMiddleware"]
@@ -65,7 +67,7 @@ class TrustedHostMiddleware:
             url = URL(scope=scope)
             response = RedirectResponse(url.replace(netloc=f"www.{url.netloc}"))
         else:
-            response = PlainTextResponse("Invalid host header", status_code=400)
+            response = error_answer(scope, HTTPException(400, "Invalid host header"))
         await response(scope, receive, send)
 
     def _allows(self, host: str) -> bool:
