@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
@@ -10,7 +11,8 @@ import anyio.from_thread
 import pytest
 
 from bolide._app_boundary import AppBoundary
-from bolide.applications import Starlette
+from bolide._json_codec import STANDARD, fastest_codec
+from bolide.applications import Bolide, Starlette
 from bolide.datastructures import State
 from bolide.endpoints import HTTPEndpoint
 from bolide.exceptions import HTTPException, StarletteDeprecationWarning, WebSocketException
@@ -585,3 +587,68 @@ def test_middleware_and_endpoint_share_the_state_of_a_request(client_for: Client
     app = Starlette(routes=[Route("/", show)], middleware=[Middleware(Remember)])
     with client_for(app) as client:
         assert client.get("/").text == "ann"
+
+
+# JSON
+
+
+class Shouting:
+    """A codec of one's own, which gives text."""
+
+    def dumps(self, value: Any, /) -> str:
+        return json.dumps(value).upper()
+
+    def loads(self, data: bytes, /) -> Any:
+        return json.loads(data.lower())
+
+
+async def echo_json(request: Request) -> Response:
+    return JSONResponse(await request.json())
+
+
+async def echo_json_socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    for mode in ("text", "binary"):
+        await websocket.send_json(await websocket.receive_json(mode), mode)
+    await websocket.close()
+
+
+@pytest.mark.parametrize("face", [Starlette, Bolide])
+def test_an_application_may_have_a_json_codec_of_its_own(client_for: Any, face: Any) -> None:
+    routes = [
+        Route("/", echo_json, methods=["POST"]),
+        WebSocketRoute("/live", echo_json_socket),
+        Mount("/plain", Starlette(routes=[Route("/", echo_json, methods=["POST"])])),
+    ]
+    client = client_for(face(routes=routes, json=Shouting()))
+    assert client.post("/", content=b'{"A": "B"}').text == '{"A": "B"}'
+    # What is mounted keeps its own.
+    assert client.post("/plain/", content=b'["a"]').text == '["a"]'
+    with client.websocket_connect("/live") as socket:
+        socket.send_text('["A"]')
+        assert socket.receive_text() == '["A"]'
+        socket.send_bytes(b'["A"]')
+        assert socket.receive_bytes() == b'["A"]'
+
+
+def test_starlette_writes_json_by_the_standard_library_and_bolide_by_the_fastest() -> None:
+    assert Starlette().json is STANDARD
+    assert Bolide().json is fastest_codec()
+
+
+def test_json_that_a_fast_codec_refuses_is_refused_with_a_place(client_for: Any) -> None:
+    client = client_for(Bolide(routes=[Route("/", echo_json, methods=["POST"])]))
+    assert "line 1, column 2" in client.post("/", content=b"{").text
+    assert client.post("/", content=b"NaN").status_code == 400
+    assert client.post("/", content=b"[" * 100_000).status_code == 400
+
+
+def test_json_that_only_the_codec_refuses_is_refused_too(client_for: Any) -> None:
+    class Picky(Shouting):
+        def loads(self, data: bytes, /) -> Any:
+            raise ValueError("I take nothing")
+
+    client = client_for(Bolide(routes=[Route("/", echo_json, methods=["POST"])], json=Picky()))
+    answer = client.post("/", content=b"{}")
+    assert answer.status_code == 400
+    assert "I take nothing" in answer.text

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+from bolide._json_codec import STANDARD, JSONCodec
 from bolide.exceptions import HTTPException
 
 __all__ = ["MalformedJSON", "decode_json"]
@@ -30,12 +31,27 @@ class MalformedJSON(HTTPException, json.JSONDecodeError):
         HTTPException.__init__(self, 400, f"The body is not valid JSON: {msg}{where}.")
 
 
-def decode_json(data: bytes) -> Any:
+def decode_json(data: bytes, codec: JSONCodec = STANDARD) -> Any:
     """Give the value that a body holds as JSON.
+
+    Args:
+        data: The body.
+        codec: Reads it; whatever is wrong is said by the standard library.
 
     Raises:
         MalformedJSON: It holds none; or NaN or an infinity, which Python would take.
     """
+    if codec is STANDARD:
+        return _decode(data)
+    try:
+        return codec.loads(data)
+    except (ValueError, RecursionError) as exc:
+        # The codec has its own words; the standard library says where it is.
+        _decode(data)
+        raise MalformedJSON(str(exc), "", None) from None
+
+
+def _decode(data: bytes) -> Any:
     encoding = json.detect_encoding(data)
     try:
         text = data.decode(encoding)

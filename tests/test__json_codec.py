@@ -1,0 +1,142 @@
+"""Codecs of JSON: what they agree on, and where they are known to differ."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bolide import _json_codec
+from bolide._json_codec import (
+    CODEC,
+    STANDARD,
+    JSONCodec,
+    MsgspecCodec,
+    OrjsonCodec,
+    StandardCodec,
+    fastest_codec,
+)
+
+CODECS: dict[str, JSONCodec] = {
+    "standard": STANDARD,
+    "msgspec": MsgspecCodec(),
+    "orjson": OrjsonCodec(),
+}
+each_codec = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+fast_codec = pytest.mark.parametrize("codec", list(CODECS.values())[1:], ids=list(CODECS)[1:])
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=8,
+)
+
+
+@each_codec
+@given(value=values)
+@settings(max_examples=30)
+def test_what_is_written_can_be_read(codec: JSONCodec, value: Any) -> None:
+    data = codec.dumps(value)
+    assert isinstance(data, bytes)
+    assert codec.loads(data) == value
+    assert json.loads(data) == value
+
+
+@given(value=values)
+@settings(max_examples=30)
+def test_the_standard_codec_writes_what_starlette_writes(value: Any) -> None:
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, indent=None, separators=(",", ":")
+    )
+    assert STANDARD.dumps(value) == text.encode()
+
+
+@each_codec
+@pytest.mark.parametrize("data", [b"", b"{", b"[1,]", b"\xff", b'{"a" 1}', b"nul"])
+def test_what_is_no_json_is_a_value_error(codec: JSONCodec, data: bytes) -> None:
+    with pytest.raises(ValueError):
+        codec.loads(data)
+
+
+@each_codec
+def test_numbers_as_keys_become_text(codec: JSONCodec) -> None:
+    assert codec.dumps({1: "a"}) == b'{"1":"a"}'
+
+
+@each_codec
+def test_an_object_of_an_unknown_kind_is_an_error(codec: JSONCodec) -> None:
+    with pytest.raises(TypeError):
+        codec.dumps(object())
+
+
+def test_numbers_that_are_none_are_refused_by_the_standard_codec() -> None:
+    with pytest.raises(ValueError):
+        STANDARD.dumps(math.nan)
+
+
+@fast_codec
+def test_numbers_that_are_none_become_null(codec: JSONCodec) -> None:
+    assert codec.dumps([math.nan, math.inf]) == b"[null,null]"
+    with pytest.raises(ValueError):
+        codec.loads(b"NaN")
+
+
+@fast_codec
+def test_times_and_uuids_are_written(codec: JSONCodec) -> None:
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    number = uuid.UUID(int=1)
+    text = codec.loads(codec.dumps([moment, number]))
+    assert datetime.datetime.fromisoformat(text[0]) == moment
+    assert text[1] == str(number)
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    fastest_codec.cache_clear()
+    yield
+    fastest_codec.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        (set(), MsgspecCodec),
+        ({"msgspec"}, OrjsonCodec),
+        ({"msgspec", "orjson"}, StandardCodec),
+    ],
+)
+def test_the_fastest_codec_is_the_fastest_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, missing: set[str], expected: type[Any]
+) -> None:
+    find_spec = _json_codec.find_spec
+    monkeypatch.setattr(
+        _json_codec, "find_spec", lambda name: None if name in missing else find_spec(name)
+    )
+    assert type(fastest_codec()) is expected
+    assert fastest_codec() is fastest_codec()
+
+
+def test_nothing_fast_is_imported_before_it_is_asked_for() -> None:
+    code = "import sys, bolide._json_codec; print({'msgspec', 'orjson'} & set(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "set()\n"
+
+
+def test_the_codec_outside_of_any_application_is_the_standard_one() -> None:
+    assert CODEC.get() is STANDARD
