@@ -92,8 +92,8 @@ class ForwardedMiddleware:
             if name.lower() not in (*FORWARDED, *X_FORWARDED):
                 raise UnknownHeader(name)
         self.app = app
-        self.trusted = TrustedPeers(trusted)
-        self.headers = {name.lower().encode() for name in headers}
+        self.trusted: TrustedPeers = TrustedPeers(trusted)
+        self.headers: set[bytes] = {name.lower().encode() for name in headers}
         self.max_hops = max_hops
         self.max_header_size = max_header_size
 
