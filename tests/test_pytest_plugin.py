@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 
 from bolide import pytest_plugin
 from bolide.compat import StarletteAlreadyImported
+from bolide.testclient import AsyncTestClient, TestClient
+from bolide.testing import InvalidEvent
 
 CONFTEST = "import starlette.applications\n"
 CHECK = """
@@ -129,3 +132,93 @@ def test_run_as_a_program_it_exits_as_pytest_does(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit) as end:
         runpy.run_path(pytest_plugin.__file__, run_name="__main__")
     assert end.value.code == 4
+
+
+# The clients
+
+bolide_client = pytest_plugin.bolide_client
+async_bolide_client = pytest_plugin.async_bolide_client
+
+
+class Logging:
+    """An application that logs its lifespan; its responses are not what ASGI allows."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            headers = [(b"X-Upper-Case", b"1")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body"})
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        for event in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{event}"
+            self.log.append(event)
+            await send({"type": f"lifespan.{event}.complete"})
+
+
+@pytest.fixture
+def app() -> Iterator[Logging]:
+    """Make an application whose lifespan has ended when everything else is torn down."""
+    app = Logging()
+    yield app
+    assert app.log == ["startup", "shutdown"]
+
+
+def test_a_client_lives_as_long_as_the_test(app: Logging, bolide_client: Any) -> None:
+    client = bolide_client(app, base_url="http://example.org", validate_events=False)
+    assert type(client) is TestClient
+    assert app.log == ["startup"]
+    response = client.get("/")
+    assert (str(response.url), response.status_code) == ("http://example.org/", 200)
+
+
+def test_a_client_checks_events(app: Logging, bolide_client: Any) -> None:
+    with pytest.raises(InvalidEvent, match="tokens in lower case"):
+        bolide_client(app).get("/")
+
+
+@pytest.mark.anyio
+async def test_an_async_client_lives_as_long_as_the_test(
+    app: Logging, async_bolide_client: Any
+) -> None:
+    client = await async_bolide_client(app, base_url="http://example.org", validate_events=False)
+    assert type(client) is AsyncTestClient
+    assert app.log == ["startup"]
+    response = await client.get("/")
+    assert (str(response.url), response.status_code) == ("http://example.org/", 200)
+
+
+@pytest.mark.anyio
+async def test_an_async_client_checks_events(app: Logging, async_bolide_client: Any) -> None:
+    client = await async_bolide_client(app)
+    with pytest.raises(InvalidEvent, match="tokens in lower case"):
+        await client.get("/")
+
+
+THEIRS = """
+from bolide.applications import Starlette
+
+async def test_async(async_bolide_client, anyio_backend):
+    assert (await (await async_bolide_client(Starlette())).get("/")).status_code == 404
+
+def test_blocking(bolide_client):
+    assert bolide_client(Starlette()).get("/").status_code == 404
+"""
+
+
+def test_the_plugin_brings_the_clients(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\nanyio_mode = auto\n")
+    (tmp_path / "test_theirs.py").write_text(THEIRS)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "bolide.pytest_plugin", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, "3 passed" in result.stdout) == (0, True), result.stdout

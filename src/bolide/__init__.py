@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bolide.exceptions import HTTPException as HTTPException
     from bolide.exceptions import WebSocketException as WebSocketException
     from bolide.middleware import Middleware as Middleware
+    from bolide.problems import Problem as Problem
     from bolide.requests import ClientDisconnect as ClientDisconnect
     from bolide.requests import Request as Request
     from bolide.responses import FileResponse as FileResponse
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bolide.routing import Router as Router
     from bolide.routing import WebSocketRoute as WebSocketRoute
     from bolide.staticfiles import StaticFiles as StaticFiles
+    from bolide.testclient import AsyncTestClient as AsyncTestClient
     from bolide.testclient import TestClient as TestClient
     from bolide.websockets import WebSocket as WebSocket
     from bolide.websockets import WebSocketDisconnect as WebSocketDisconnect
@@ -52,6 +54,7 @@ _MODULES = {
     "endpoints": ("HTTPEndpoint", "WebSocketEndpoint"),
     "exceptions": ("HTTPException", "WebSocketException"),
     "middleware": ("Middleware",),
+    "problems": ("Problem",),
     "requests": ("ClientDisconnect", "Request"),
     "responses": (
         "FileResponse",
@@ -64,7 +67,7 @@ _MODULES = {
     ),
     "routing": ("Host", "Mount", "Route", "Router", "WebSocketRoute"),
     "staticfiles": ("StaticFiles",),
-    "testclient": ("TestClient",),
+    "testclient": ("AsyncTestClient", "TestClient"),
     "websockets": ("WebSocket", "WebSocketDisconnect"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -4,6 +4,8 @@ It does nothing by itself; each of its parts is asked for:
 
 - `--as-starlette` runs the tests with `starlette` being an alias of bolide, so that tests of an
   application or of a library for Starlette run unchanged.
+- The fixtures `bolide_client` and `async_bolide_client` make clients of an application that are
+  closed when the test ends. They check each event that the application sends.
 
 Classes that are named in pytest's setting `filterwarnings` are imported before any plugin. Where
 one of them imports Starlette, say `python -m bolide.pytest_plugin --as-starlette` in the place of
@@ -13,11 +15,23 @@ one of them imports Starlette, say `python -m bolide.pytest_plugin --as-starlett
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-__all__ = ["main", "pytest_addoption", "pytest_load_initial_conftests"]
+if TYPE_CHECKING:
+    from bolide.testclient import AsyncTestClient, TestClient
+    from bolide.types import ASGIApp
+
+__all__ = [
+    "async_bolide_client",
+    "bolide_client",
+    "main",
+    "pytest_addoption",
+    "pytest_load_initial_conftests",
+]
 
 _OPTION = "--as-starlette"
 
@@ -52,6 +66,44 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
                 f" `python -m bolide.pytest_plugin {_OPTION}` in the place of pytest."
             ) from None
     return (yield)
+
+
+@pytest.fixture
+def bolide_client() -> Generator[Callable[..., TestClient]]:
+    """Make blocking clients for a test, as in `client = bolide_client(app)`.
+
+    The lifespan of the application runs until the test ends. Further arguments are those of
+    `bolide.testclient.TestClient`; `validate_events` is on unless they say otherwise.
+    """
+    from bolide.testclient import TestClient
+
+    with ExitStack() as stack:
+
+        def make(app: ASGIApp, **options: Any) -> TestClient:
+            options.setdefault("validate_events", True)
+            return stack.enter_context(TestClient(app, **options))
+
+        yield make
+
+
+@pytest.fixture
+async def async_bolide_client(
+    anyio_backend: Any,
+) -> AsyncGenerator[Callable[..., Awaitable[AsyncTestClient]]]:
+    """Make async clients for a test, as in `client = await async_bolide_client(app)`.
+
+    The lifespan of the application runs until the test ends. Further arguments are those of
+    `bolide.testclient.AsyncTestClient`. This needs the pytest plugin of AnyIO, which runs a test
+    and its fixtures in one task; elsewhere say `async with AsyncTestClient(app)` in the test.
+    """
+    from bolide.testclient import AsyncTestClient
+
+    async with AsyncExitStack() as stack:
+
+        async def make(app: ASGIApp, **options: Any) -> AsyncTestClient:
+            return await stack.enter_async_context(AsyncTestClient(app, **options))
+
+        yield make
 
 
 def main(arguments: Sequence[str]) -> int:

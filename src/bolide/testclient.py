@@ -1,6 +1,9 @@
-"""A client that calls an application directly, without a server: for tests that are not async.
+"""Clients that call an application directly, without a server: for tests, async or not.
 
 THEORY OF OPERATION
+
+`AsyncTestClient` runs the application in the event loop of the test. What follows is the other one,
+`TestClient`.
 
 The work is done by the conversations of `bolide._testing`, which are async and know nothing of
 threads. Here they are run in the event loop of an AnyIO portal, in another thread: one portal for a
@@ -16,27 +19,34 @@ classes are chosen when the module is imported, between httpx2 and httpx.
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urljoin
 
 import anyio.from_thread
 
 from bolide._async import is_async_callable
+from bolide._exports import publish
+from bolide._testing.asgi2 import ASGI2App, ASGI3App, ASGIInstance, WrapASGI2, as_asgi3, is_asgi3
+from bolide._testing.async_client import AsyncTestClient
+from bolide._testing.async_session import AsyncWebSocketTestSession
+from bolide._testing.denial import WebSocketDenialResponse
+from bolide._testing.event_source import EventSource, NoEventStream
+from bolide._testing.extras import show_extras
 from bolide._testing.http import BodySource, HTTPConversation
 from bolide._testing.library import import_http_library
 from bolide._testing.lifespan import EventStream, LifespanConversation
 from bolide._testing.portals import running
-from bolide._testing.scopes import http_scope, websocket_scope
-from bolide._testing.session import ABNORMAL_CLOSURE, BlockingWebSocket
+from bolide._testing.scopes import DEFAULT_BASE_URL, DEFAULT_CLIENT, http_scope, websocket_scope
+from bolide._testing.session import WebSocketTestSession
+from bolide._testing.speech import add_handshake_headers
 from bolide._testing.threads import off_the_loop
-from bolide._testing.websocket import Denied
+from bolide._testing.websocket import DEFAULT_TIMEOUT
 from bolide.exceptions import StarletteDeprecationWarning
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 from bolide.websockets import WebSocketDisconnect
@@ -51,7 +61,11 @@ __all__ = [
     "ASGI3App",
     "ASGIApp",
     "ASGIInstance",
+    "AsyncTestClient",
+    "AsyncWebSocketTestSession",
+    "EventSource",
     "Message",
+    "NoEventStream",
     "Receive",
     "Scope",
     "Send",
@@ -63,20 +77,13 @@ __all__ = [
     "is_async_callable",
 ]
 
-ASGIInstance = Callable[[Receive, Send], Awaitable[None]]
-"""What an ASGI 2 application gives for one connection."""
-
-ASGI2App = Callable[[Scope], ASGIInstance]
-"""An ASGI 2 application."""
-
-ASGI3App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI 3 application."""
+# Other libraries know these by their names in Starlette.
+_WrapASGI2 = WrapASGI2
+_is_asgi3 = is_asgi3
 
 _PortalFactoryType = Callable[[], AbstractContextManager[anyio.from_thread.BlockingPortal]]
 _RequestData = Mapping[str, str | Iterable[str] | bytes]
 
-DEFAULT_BASE_URL = "http://testserver"
-DEFAULT_CLIENT = ("testclient", 50000)
 WEBSOCKET_BASE_URL = "ws://testserver"
 
 
@@ -85,62 +92,11 @@ class _AsyncBackend(TypedDict):
     backend_options: dict[str, Any]
 
 
-class WebSocketDenialResponse(httpx.Response, WebSocketDisconnect):  # type: ignore[misc]
-    """The HTTP response that an application refused a WebSocket with; raised on entering.
-
-    A response of the HTTP library, and an exception like any other refusal.
-    """
-
-    code = ABNORMAL_CLOSURE
-    reason = ""
-
-    def __str__(self) -> str:
-        return f"{self.status_code} {self.reason_phrase}"
-
-
 class _Upgrade(Exception):
     """Carries a session past the HTTP library, which would want a response."""
 
     def __init__(self, session: WebSocketTestSession) -> None:
         self.session = session
-
-
-class _WrapASGI2:
-    """Makes an ASGI 3 application of an ASGI 2 one."""
-
-    def __init__(self, app: ASGI2App) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope)(receive, send)
-
-
-def _is_asgi3(app: ASGI2App | ASGI3App) -> TypeGuard[ASGI3App]:
-    if inspect.isclass(app):
-        return hasattr(app, "__await__")
-    return is_async_callable(app)
-
-
-class WebSocketTestSession(BlockingWebSocket):
-    """One WebSocket, from the client's side, as a context manager.
-
-    Entering waits until the application has accepted. Leaving disconnects with code 1000, cancels
-    the application if it goes on nevertheless, and raises its exception if it had one.
-
-    Args:
-        app: An ASGI 3 application.
-        scope: The scope of the WebSocket.
-        portal_factory: Makes the context manager that gives the portal to run the application in.
-
-    Attributes:
-        accepted_subprotocol: The subprotocol that the application chose.
-        extra_headers: The headers that it added to the handshake, pairs of bytes.
-    """
-
-    def _denial(self, answer: Denied) -> WebSocketDisconnect:
-        return WebSocketDenialResponse(
-            status_code=answer.status, headers=answer.headers, content=answer.body
-        )
 
 
 class _RequestBody:
@@ -198,9 +154,7 @@ class _ResponseStream(httpx.SyncByteStream):
             self._response = httpx.Response(
                 conversation.status, headers=conversation.headers, stream=self, request=request
             )
-            if conversation.trailers is not None:
-                self._response.extensions["http.response.trailers"] = conversation.trailers
-            self._show_debug()
+            show_extras(self._response, conversation)
             self._unclosed.add(self)
             stack.callback(self._unclosed.discard, self)
             self._exit_stack = stack.pop_all()
@@ -237,21 +191,10 @@ class _ResponseStream(httpx.SyncByteStream):
         if self._closed:
             raise httpx.StreamClosed
         chunk = self._portal.call(self._conversation.read)
-        self._show_debug()
+        show_extras(self._response, self._conversation)
         if chunk is None:
             self.close()
         return chunk
-
-    def _show_debug(self) -> None:
-        """Put debug information on the response; it may come after the start."""
-        info = self._conversation.debug
-        response = self._response
-        if info is None or response is None or "http.response.debug" in response.extensions:
-            return
-        response.extensions["http.response.debug"] = info
-        for name in ("template", "context"):
-            if name in info:
-                setattr(response, name, info[name])
 
 
 class _TestClientTransport(httpx.BaseTransport):
@@ -264,6 +207,8 @@ class _TestClientTransport(httpx.BaseTransport):
         root_path: The path that the application is mounted at.
         client: Host and port of the client.
         app_state: The state that requests get shallow copies of.
+        validate_events: Whether the application may send only what the ASGI specification allows.
+        websocket_timeout: How many seconds a WebSocket waits for an event of the application.
     """
 
     def __init__(
@@ -275,6 +220,8 @@ class _TestClientTransport(httpx.BaseTransport):
         *,
         client: tuple[str, int],
         app_state: dict[str, Any],
+        validate_events: bool = False,
+        websocket_timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.app = app
         self.raise_server_exceptions = raise_server_exceptions
@@ -282,6 +229,8 @@ class _TestClientTransport(httpx.BaseTransport):
         self.portal_factory = portal_factory
         self.app_state = app_state
         self.client = client
+        self.validate_events = validate_events
+        self.websocket_timeout = websocket_timeout
         self._unclosed: set[_ResponseStream | WebSocketTestSession] = set()
 
     @off_the_loop
@@ -301,7 +250,13 @@ class _TestClientTransport(httpx.BaseTransport):
                 client=self.client,
                 state=self.app_state,
             )
-            session = WebSocketTestSession(self.app, scope, self.portal_factory)
+            session = WebSocketTestSession(
+                self.app,
+                scope,
+                self.portal_factory,
+                timeout=self.websocket_timeout,
+                validate_events=self.validate_events,
+            )
             session._unclosed = self._unclosed
             raise _Upgrade(session)
         scope = http_scope(
@@ -317,6 +272,7 @@ class _TestClientTransport(httpx.BaseTransport):
             scope,
             _request_body(request),
             raise_app_exceptions=self.raise_server_exceptions,
+            validate_events=self.validate_events,
         )
         return _ResponseStream(conversation, self._unclosed).open(self.portal_factory, request)
 
@@ -346,6 +302,10 @@ class TestClient(httpx.Client):
         headers: Headers to send with each request; `user-agent: testclient` by default.
         follow_redirects: Whether to follow redirects.
         client: Host and port that the application sees as its client.
+        validate_events: Whether the application gets an error (`bolide.testing.InvalidEvent`) for
+            each event that the ASGI specification forbids.
+        websocket_timeout: How many seconds a WebSocket waits for an event of the application before
+            it raises `bolide.testing.ReceiveTimeout`; `math.inf` waits for ever.
 
     Attributes:
         app: The application, wrapped if it is of version 2.
@@ -373,12 +333,16 @@ class TestClient(httpx.Client):
         headers: dict[str, str] | None = None,
         follow_redirects: bool = True,
         client: tuple[str, int] = DEFAULT_CLIENT,
+        *,
+        validate_events: bool = False,
+        websocket_timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.async_backend: _AsyncBackend = _AsyncBackend(
             backend=backend, backend_options=backend_options or {}
         )
-        self.app: ASGI3App = app if _is_asgi3(app) else _WrapASGI2(cast(ASGI2App, app))
+        self.app: ASGI3App = as_asgi3(app)
         self.app_state: dict[str, Any] = {}
+        self.validate_events = validate_events
         default_headers = httpx.Headers(headers)
         default_headers.setdefault("user-agent", "testclient")
         super().__init__(
@@ -391,6 +355,8 @@ class TestClient(httpx.Client):
                 root_path,
                 client=client,
                 app_state=self.app_state,
+                validate_events=validate_events,
+                websocket_timeout=websocket_timeout,
             ),
             follow_redirects=follow_redirects,
             cookies=cookies,
@@ -485,11 +451,7 @@ class TestClient(httpx.Client):
         if not url.lower().startswith(("ws:", "wss:")):
             raise ValueError(f"Expected a ws or wss URL, got {url!r}.")
         headers = httpx.Headers(kwargs.pop("headers", None))
-        headers.setdefault("connection", "upgrade")
-        headers.setdefault("sec-websocket-key", "testserver==")
-        headers.setdefault("sec-websocket-version", "13")
-        if offered := ", ".join(subprotocols or ()):
-            headers.setdefault("sec-websocket-protocol", offered)
+        add_handshake_headers(headers, subprotocols)
         try:
             self.request("GET", url, headers=headers, **kwargs)
         except _Upgrade as upgrade:
@@ -510,7 +472,9 @@ class TestClient(httpx.Client):
             )
             stack.callback(setattr, self, "portal", None)
             self.portal = portal
-            self._lifespan = LifespanConversation(self.app, self.app_state)
+            self._lifespan = LifespanConversation(
+                self.app, self.app_state, validate_events=self.validate_events
+            )
             self.stream_send = self._lifespan.from_app
             self.stream_receive = self._lifespan.to_app
             self.task = portal.start_task_soon(self.lifespan)
@@ -580,3 +544,16 @@ def _close_after(error: BaseException, close: Callable[[], None]) -> None:
         close()
     except Exception as app_error:
         error.add_note(f"The application failed, too: {app_error!r}")
+
+
+publish(
+    globals(),
+    [
+        "AsyncTestClient",
+        "AsyncWebSocketTestSession",
+        "EventSource",
+        "NoEventStream",
+        "WebSocketDenialResponse",
+        "WebSocketTestSession",
+    ],
+)

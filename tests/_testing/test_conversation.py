@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -10,6 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from bolide._testing.conversation import GRACE_STEPS, ApplicationCancelled, Conversation
+from bolide._testing.validation import InvalidEvent
 from bolide.types import Message
 
 pytestmark = pytest.mark.anyio
@@ -200,3 +203,112 @@ async def test_everyone_who_waits_looks_again_when_something_changes() -> None:
         values.append(2)
         conversation.notify()
     assert log == ["one", "two"]
+
+
+# Waiting for so long, and not longer
+
+
+async def test_a_wait_with_a_limit_ends_with_its_condition() -> None:
+    conversation = silent(checkpoint)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        assert await conversation.until_within(math.inf, lambda: conversation.ended)
+
+
+async def test_a_wait_with_a_limit_ends_without_its_condition() -> None:
+    assert not await silent(checkpoint).until_within(0, lambda: False)
+
+
+async def test_what_is_true_needs_no_wait() -> None:
+    assert await silent(checkpoint).until_within(0, lambda: True)
+
+
+async def test_a_few_steps_count_after_the_time_is_up() -> None:
+    async def slow() -> None:
+        for _ in range(GRACE_STEPS // 2):
+            await checkpoint()
+
+    conversation = silent(slow)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        assert await conversation.until_within(0, lambda: conversation.ended)
+
+
+# Checking events
+
+
+def checked(*messages: Any, swallow: bool = False, **options: Any) -> Silent:
+    """Make a conversation that checks what an application sends."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            try:
+                await send(message)
+            except AssertionError:
+                if not swallow:
+                    raise
+
+    return Silent(app, {"type": "websocket"}, validate_events=True, **options)
+
+
+async def test_events_are_checked_before_they_are_sent() -> None:
+    conversation = checked({"type": "websocket.accept", "headers": iter([(b"a", b"b")])})
+    await conversation.run()
+    conversation.raise_error()
+    assert conversation.sent == {"type": "websocket.accept", "headers": [(b"a", b"b")]}
+
+
+@pytest.mark.parametrize("swallow", [False, True])
+async def test_a_bad_event_is_raised_even_if_the_application_swallows_it(swallow: bool) -> None:
+    conversation = checked({"type": "one"}, {"type": "two"}, swallow=swallow)
+    await conversation.run()
+    with pytest.raises(InvalidEvent, match="the event 'one'"):
+        conversation.raise_error()
+    assert not hasattr(conversation, "sent")
+
+
+async def test_the_exception_of_an_application_counts_for_more_than_its_bad_events() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await send({"type": "one"})
+        except AssertionError:
+            raise ValueError("mine") from None
+
+    conversation = Silent(app, {"type": "websocket"}, validate_events=True)
+    await conversation.run()
+    with pytest.raises(ValueError, match="mine"):
+        conversation.raise_error()
+
+
+async def test_bad_events_are_quiet_where_exceptions_are() -> None:
+    conversation = checked({"type": "one"}, raise_app_exceptions=False)
+    await conversation.run()
+    conversation.raise_error()
+    assert isinstance(conversation.error, InvalidEvent)
+
+
+async def test_an_application_that_ends_early_is_an_error() -> None:
+    conversation = checked()
+    await conversation.run()
+    with pytest.raises(InvalidEvent, match="neither accepted nor closed"):
+        conversation.raise_error()
+
+
+async def test_an_application_may_end_early_when_its_client_has_left() -> None:
+    conversation = checked()
+    await conversation.leave()
+    await conversation.run()
+    conversation.raise_error()
+
+
+async def test_an_application_may_end_early_when_it_is_cancelled() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+
+    conversation = Silent(app, {"type": "websocket"}, validate_events=True)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        await checkpoint()
+        await conversation.abort()
+    conversation.raise_error()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio
@@ -13,7 +13,10 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bolide._connection import ClientDisconnect
+from bolide._testing.conversation import GRACE_STEPS
 from bolide._testing.http import HTTPConversation
+from bolide._testing.validation import InvalidEvent
 from bolide.types import ASGIApp, Message
 
 pytestmark = pytest.mark.anyio
@@ -539,3 +542,164 @@ def test_any_chunking_arrives_whole_and_in_order(
     received = anyio.run(exchange, backend=backend)
     assert received == [chunk for chunk in chunks if chunk]
     assert b"".join(received) == data
+
+
+# Leaving
+
+
+def noting(log: list[Any], *messages: Message, then: Any = None) -> ASGIApp:
+    """Make an application that sends these events, and then notes what it receives."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+        log.append(await receive())
+        log.append(await receive())
+        if then is not None:
+            await then(send)
+
+    return app
+
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+async def test_an_application_hears_that_its_client_has_hung_up() -> None:
+    log: list[Any] = []
+    async with running(talk(noting(log, START))) as response:
+        await response.hang_up()
+        assert response.ended
+    response.raise_error()
+    assert log[1:] == [GONE]
+
+
+async def test_nobody_hears_what_is_sent_after_that() -> None:
+    async def nonsense(send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.trailers"})
+
+    async with running(talk(noting([], START, then=nonsense))) as response:
+        await response.hang_up()
+    response.raise_error()
+
+
+async def test_a_chunk_that_nobody_takes_does_not_hold_the_application() -> None:
+    log: list[Any] = []
+    async with running(talk(noting(log, START, body(b"one", more=True)))) as response:
+        await response.hang_up()
+    assert len(log) == 2
+
+
+async def test_an_application_that_does_not_care_is_cancelled() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        while True:
+            await send(body(b"x", more=True))
+
+    async with running(talk(app)) as response:
+        await response.hang_up()
+        assert response.ended
+    response.raise_error()
+
+
+async def test_after_a_complete_response_hanging_up_is_waiting() -> None:
+    log: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await sending(START, body(b"x"))(scope, receive, send)
+        for _ in range(2 * GRACE_STEPS):
+            await checkpoint()
+        log.append("background")
+
+    async with running(talk(app)) as response:
+        assert await response.read() == b"x"
+        await response.hang_up()
+    assert log == ["background"]
+
+
+async def test_whoever_is_cancelled_while_waiting_cancels_the_application() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await sending(START, body(b"x"))(scope, receive, send)
+        await anyio.sleep_forever()
+
+    async with running(talk(app)) as response:
+        assert await response.read() == b"x"
+        with anyio.CancelScope() as cancelled:
+            cancelled.cancel()
+            await response.hang_up()
+        assert response.ended
+
+
+async def test_a_client_that_hangs_up_misses_no_answer() -> None:
+    log: list[Any] = []
+    conversation = talk(noting(log))
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        await checkpoint()
+        await conversation.hang_up()
+    conversation.raise_error()
+    assert not conversation.response_started
+
+
+@pytest.mark.parametrize(("error", "raised"), [(ClientDisconnect, False), (ValueError, True)])
+async def test_being_told_of_the_disconnect_is_no_failure(
+    error: type[Exception], raised: bool
+) -> None:
+    async def fail(send: Any) -> None:
+        raise error
+
+    async with running(talk(noting([], START, then=fail))) as response:
+        await response.hang_up()
+    with pytest.raises(error) if raised else nullcontext():
+        response.raise_error()
+
+
+async def test_a_disconnect_that_did_not_happen_is_a_failure() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ClientDisconnect
+
+    conversation = talk(app)
+    await conversation.run()
+    with pytest.raises(ClientDisconnect):
+        conversation.raise_error()
+
+
+async def test_a_body_that_breaks_off_is_a_disconnect() -> None:
+    parts = iter([(b"one", True), None])
+
+    async def source() -> tuple[bytes, bool] | None:
+        return next(parts)
+
+    log: list[Any] = []
+    conversation = talk(noting(log), request=source)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        await conversation.started()
+        assert conversation.left
+        assert await conversation.read() is None
+    assert log == [{"type": "http.request", "body": b"one", "more_body": True}, GONE]
+
+
+async def test_hanging_up_does_not_wait_for_the_body() -> None:
+    reading = anyio.Event()
+
+    async def source() -> tuple[bytes, bool]:
+        reading.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    log: list[Any] = []
+    conversation = talk(noting(log), request=source)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(conversation.run)
+        await reading.wait()
+        await conversation.hang_up()
+    assert log == [GONE, GONE]
+
+
+async def test_events_are_checked_if_that_is_wanted() -> None:
+    app = sending({"type": "http.response.start", "status": 99})
+    for validate, expected in ((False, None), (True, InvalidEvent)):
+        conversation = talk(app, validate_events=validate)
+        await conversation.run()
+        assert type(conversation.error) is (expected or type(None))

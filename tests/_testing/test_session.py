@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -18,6 +19,7 @@ from bolide.testclient import (
     WebSocketDisconnect,
     WebSocketTestSession,
 )
+from bolide.testing import InvalidEvent, ReceiveTimeout
 
 ACCEPT = {"type": "websocket.accept", "headers": []}
 
@@ -405,3 +407,43 @@ def test_an_interrupt_is_not_hidden_by_an_exception(client_for: ClientFactory) -
     client = client_for(sending(ACCEPT, then=ValueError("mine")))
     with pytest.raises(KeyboardInterrupt):
         receive_in_vain(client, then=KeyboardInterrupt())
+
+
+# Waiting in vain
+
+
+@pytest.mark.parametrize("method", ["receive", "receive_text", "receive_bytes", "receive_json"])
+@pytest.mark.parametrize("by_default", [True, False])
+def test_receiving_has_a_limit(client_for: ClientFactory, method: str, by_default: bool) -> None:
+    app = cancellable([], ACCEPT)
+    client = client_for(app, websocket_timeout=0) if by_default else client_for(app)
+    options = {} if by_default else {"timeout": 0}
+    with client.websocket_connect("/") as session:
+        for _ in range(2):
+            with pytest.raises(ReceiveTimeout, match="has sent nothing for 0 s"):
+                getattr(session, method)(**options)
+
+
+def test_a_limit_of_one_call_counts_for_more(client_for: ClientFactory) -> None:
+    app = sending(ACCEPT, {"type": "websocket.send", "text": "a"})
+    with client_for(app, websocket_timeout=0).websocket_connect("/") as session:
+        assert session.receive_text(timeout=math.inf) == "a"
+
+
+def test_opening_has_a_limit(client_for: ClientFactory) -> None:
+    log: list[str] = []
+    client = client_for(cancellable(log), websocket_timeout=0)
+    with pytest.raises(ReceiveTimeout), client.websocket_connect("/"):
+        pass
+    assert log == ["cancelled"]
+
+
+def test_events_are_checked_if_that_is_wanted(client_for: ClientFactory) -> None:
+    app = sending({**ACCEPT, "subprotocol": b"bytes"})
+    with client_for(app).websocket_connect("/"):
+        pass
+    with (
+        pytest.raises(InvalidEvent, match="`subprotocol` must be a str or None"),
+        client_for(app, validate_events=True).websocket_connect("/"),
+    ):
+        pass

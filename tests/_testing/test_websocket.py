@@ -9,7 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
-from bolide._testing.websocket import Accepted, Denied, Refused, WebSocketConversation
+from bolide._testing.validation import InvalidEvent
+from bolide._testing.websocket import (
+    Accepted,
+    Denied,
+    ReceiveTimeout,
+    Refused,
+    WebSocketConversation,
+)
+from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message
 
 pytestmark = pytest.mark.anyio
@@ -225,3 +233,54 @@ async def test_a_wait_for_a_message_can_time_out() -> None:
         with pytest.raises(TimeoutError), anyio.fail_after(0):
             await websocket.next_message()
         assert not websocket.ended
+
+
+# Waiting in vain
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    await send(ACCEPT)
+    while (message := await receive())["type"] != "websocket.disconnect":
+        if message["type"] == "websocket.receive":
+            await send(text(message["text"]))
+
+
+async def test_a_wait_for_the_application_has_a_limit() -> None:
+    async with running(talk(echo, timeout=0)) as conversation:
+        assert isinstance(await conversation.handshake(), Accepted)
+        with pytest.raises(TimeoutError) as raised:
+            await conversation.next_message()
+    assert isinstance(raised.value, ReceiveTimeout)
+    assert isinstance(raised.value, BolideError)
+    assert raised.value.listening
+    assert str(raised.value).startswith(
+        "The application has sent nothing for 0 s. It waits for an event of the client at "
+    )
+    assert str(raised.value).endswith(", in echo.")
+
+
+async def test_one_wait_may_have_a_limit_of_its_own() -> None:
+    async with running(talk(echo)) as conversation:
+        assert isinstance(await conversation.handshake(), Accepted)
+        with pytest.raises(ReceiveTimeout, match=r"for 0\.001 s"):
+            await conversation.next_message(0.001)
+        await conversation.say({"type": "websocket.receive", "text": "still here"})
+        assert await conversation.next_message() == text("still here")
+
+
+async def test_an_application_that_does_not_answer_is_found() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep_forever()
+
+    async with running(talk(app, timeout=0)) as conversation:
+        with pytest.raises(ReceiveTimeout) as raised:
+            await conversation.handshake()
+    assert not raised.value.listening
+    assert "It waits for something else at " in str(raised.value)
+
+
+async def test_events_are_checked_if_that_is_wanted() -> None:
+    for validate, expected in ((False, type(None)), (True, InvalidEvent)):
+        conversation = talk(sending({**ACCEPT, "headers": {}}), validate_events=validate)
+        await conversation.run()
+        assert type(conversation.error) is expected

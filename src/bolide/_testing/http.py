@@ -20,7 +20,12 @@ answer to a HEAD request) waits for the reader too, but leaves the reader waitin
 
 The response is complete when the last part was handed over and the last trailers came; that is when
 `receive` tells the application that the client is gone. Closing a complete response lets the
-application end in its own time, background tasks included; closing it earlier cancels it.
+application end in its own time, background tasks included.
+
+There are two ways to go before that. `aclose` cancels the application at once. `hang_up` does what
+a client does whose connection breaks: `receive` says `http.disconnect`, what is sent is dropped,
+and the application is cancelled only if it goes on nevertheless. A request whose body breaks off,
+since its source says so, has lost its client, too.
 """
 
 from __future__ import annotations
@@ -29,13 +34,17 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import anyio
 from anyio.lowlevel import checkpoint
 
+from bolide._connection import ClientDisconnect
 from bolide._testing.conversation import Conversation
 from bolide.types import ASGIApp, Message, Scope
 
-BodySource = Callable[[], Awaitable[tuple[bytes, bool]]]
-"""Gives the next chunk of a request body, and whether more may come."""
+BodySource = Callable[[], Awaitable[tuple[bytes, bool] | None]]
+"""Gives the next chunk of a request body, and whether more may come; None if it breaks off."""
+
+DISCONNECT: Final = "http.disconnect"
 
 
 class State(enum.Enum):
@@ -76,6 +85,7 @@ class HTTPConversation(Conversation):
         body: The body of the request, whole or chunk by chunk.
         raise_app_exceptions: As for every conversation. If False, an application that fails before
             it starts a response gives an empty one with status 500.
+        validate_events: As for every conversation.
 
     Attributes:
         status: The status of the response.
@@ -91,13 +101,20 @@ class HTTPConversation(Conversation):
         body: bytes | BodySource,
         *,
         raise_app_exceptions: bool = True,
+        validate_events: bool = False,
     ) -> None:
-        super().__init__(app, scope, raise_app_exceptions=raise_app_exceptions)
+        super().__init__(
+            app,
+            scope,
+            raise_app_exceptions=raise_app_exceptions,
+            validate_events=validate_events,
+        )
         self.status = 500
         self.headers: list[tuple[bytes, bytes]] = []
         self.trailers: list[tuple[bytes, bytes]] | None = None
         self.debug: dict[str, Any] | None = None
         self._body: bytes | BodySource | None = body
+        self._body_scope: anyio.CancelScope | None = None
         self._state = State.START
         self._body_begun = False
         self._drops_body = scope["method"] == "HEAD"
@@ -110,16 +127,19 @@ class HTTPConversation(Conversation):
         return self._state is not State.START
 
     async def started(self) -> None:
-        """Wait until the response has started or never will."""
-        await self.until(lambda: self.response_started or self.ended)
+        """Wait until the response has started or never will, or the client is gone."""
+        await self.until(lambda: self.response_started or self.ended or self.left)
 
     async def read(self) -> bytes | None:
-        """Take the next chunk of the response body; None after the application has ended."""
+        """Take the next chunk of the response body; None after the application has ended.
+
+        Or after the client is gone.
+        """
         if self._chunk is None:
             self._wanted = True
             self.notify()
             try:
-                await self.until(lambda: self._chunk is not None or self.ended)
+                await self.until(lambda: self._chunk is not None or self.ended or self.left)
             finally:
                 self._wanted = False
         chunk, self._chunk = self._chunk, None
@@ -131,10 +151,39 @@ class HTTPConversation(Conversation):
             self.cancel()
         await self.until(lambda: self.ended)
 
+    async def hang_up(self) -> None:
+        """Wait for the application after a complete response, let the client leave before that.
+
+        Whoever is cancelled while waiting cancels the application.
+        """
+        if self._state is not State.DONE and not self.ended:
+            with anyio.CancelScope(shield=True):
+                await self._disconnect()
+        try:
+            await self.until(lambda: self.ended)
+        finally:
+            if not self.ended:
+                with anyio.CancelScope(shield=True):
+                    await self.abort()
+
+    async def _disconnect(self) -> None:
+        self.left = True
+        self._body = None
+        if self._body_scope is not None:
+            self._body_scope.cancel()
+        self.notify()
+        await self.leave()
+
     def raise_error(self) -> None:
-        """Raise what the application raised, or that it never answered, if that is wanted."""
+        """Raise what the application raised, or that it never answered, if that is wanted.
+
+        After the client has left there is nothing to answer, and being told so is no failure.
+        """
+        if self.left and isinstance(self.error, ClientDisconnect):
+            return
         super().raise_error()
-        if self.ended and not self.response_started and self.raise_app_exceptions:
+        never_answered = self.ended and not self.response_started and not self.left
+        if never_answered and self.raise_app_exceptions:
             raise AssertionError(NO_RESPONSE)
 
     async def receive(self) -> Message:
@@ -144,12 +193,26 @@ class HTTPConversation(Conversation):
             return {"type": "http.request", "body": body, "more_body": False}
         if self._body is not None:
             await checkpoint()
-            chunk, more = await self._body()
-            if not more:
-                self._body = None
-            return {"type": "http.request", "body": chunk, "more_body": more}
-        await self.until(lambda: self._state is State.DONE)
-        return {"type": "http.disconnect"}
+        # The client may have left meanwhile.
+        if self._body is not None:
+            return await self._next_part(self._body)
+        await self.until(lambda: self._state is State.DONE or self.left)
+        return {"type": DISCONNECT}
+
+    async def _next_part(self, source: BodySource) -> Message:
+        part: tuple[bytes, bool] | None = None
+        with anyio.CancelScope() as self._body_scope:
+            part = await source()
+        self._body_scope = None
+        if part is None:
+            self._body = None
+            self.left = True
+            self.notify()
+            return {"type": DISCONNECT}
+        chunk, more = part
+        if not more:
+            self._body = None
+        return {"type": "http.request", "body": chunk, "more_body": more}
 
     async def send(self, message: Message) -> None:
         """Take the next event of the response.
@@ -158,7 +221,9 @@ class HTTPConversation(Conversation):
             AssertionError: The event comes out of order; the texts are in `MISPLACED`.
         """
         kind = message["type"]
-        if kind == "http.response.body":
+        if self.left:
+            await checkpoint()
+        elif kind == "http.response.body":
             await self._take_body(message)
         elif kind == "http.response.start":
             self._take_start(message)
@@ -181,7 +246,7 @@ class HTTPConversation(Conversation):
         self._body_begun = True
         # Applications may reuse a mutable buffer as soon as `send` has returned.
         chunk = bytes(message.get("body", b""))
-        await self.until(lambda: self._wanted)
+        await self.until(lambda: self._wanted or self.left)
         # Another task may have ended the body while this one waited.
         self._check_order("http.response.body")
         more = message.get("more_body", False)

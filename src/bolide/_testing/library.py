@@ -21,8 +21,11 @@ class MissingHTTPLibrary(MissingExtra, RuntimeError):
         )
 
 
-def import_http_library() -> ModuleType:
+def import_http_library(*, warn: bool = True) -> ModuleType:
     """Import httpx2, or httpx with a warning to whoever imports the calling module.
+
+    Args:
+        warn: Whether there shall be a warning.
 
     Raises:
         MissingHTTPLibrary: Neither is installed; also a `RuntimeError`.
@@ -35,9 +38,10 @@ def import_http_library() -> ModuleType:
         httpx = importlib.import_module("httpx")
     except ImportError:
         raise MissingHTTPLibrary from None
-    warnings.warn(
-        "Using `httpx` with `bolide.testclient` is deprecated; install `httpx2` instead.",
-        StarletteDeprecationWarning,
-        stacklevel=3,
-    )
+    if warn:
+        warnings.warn(
+            "Using `httpx` with `bolide.testclient` is deprecated; install `httpx2` instead.",
+            StarletteDeprecationWarning,
+            stacklevel=3,
+        )
     return httpx

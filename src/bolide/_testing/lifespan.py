@@ -46,14 +46,17 @@ class LifespanConversation(Conversation):
     Args:
         app: An ASGI 3 application.
         state: The dict that the application fills, and that requests get copies of.
+        validate_events: As for every conversation.
 
     Attributes:
         to_app: What the client sends, and the application receives.
         from_app: What the application sends, and the client receives.
     """
 
-    def __init__(self, app: ASGIApp, state: dict[str, Any]) -> None:
-        super().__init__(app, lifespan_scope(state))
+    def __init__(
+        self, app: ASGIApp, state: dict[str, Any], *, validate_events: bool = False
+    ) -> None:
+        super().__init__(app, lifespan_scope(state), validate_events=validate_events)
         self.to_app: EventStream = _event_stream()
         self.from_app: EventStream = _event_stream()
 

@@ -10,7 +10,12 @@ from bolide.types import Scope
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+DEFAULT_BASE_URL: Final = "http://testserver"
+DEFAULT_CLIENT: Final = ("testclient", 50000)
 DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+
+ASGI_VERSION: Final = {"version": "3.0", "spec_version": "2.3"}
+"""The version that most servers say they speak: `send` is silent after a client has left."""
 
 HTTP_EXTENSIONS: Final = ("http.response.debug", "http.response.trailers")
 WEBSOCKET_EXTENSIONS: Final = ("websocket.http.response",)

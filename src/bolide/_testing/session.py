@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
+import math
 from collections.abc import Collection
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,31 +10,55 @@ from typing import Any, Literal, NoReturn, Self, cast
 
 from anyio.from_thread import BlockingPortal
 
+from bolide._testing import speech
+from bolide._testing.denial import refusal
 from bolide._testing.portals import PortalFactory, running
 from bolide._testing.threads import off_the_loop
 from bolide._testing.websocket import Accepted, Denied, Refused, WebSocketConversation
 from bolide.types import ASGIApp, Message, Scope
-from bolide.websockets import WebSocketDisconnect
-
-ABNORMAL_CLOSURE = 1006
-"""The close code of a connection that ended without one (RFC 6455, section 7.1.5)."""
 
 
-class BlockingWebSocket(ABC):
-    """What `WebSocketTestSession` does without the HTTP library."""
+class WebSocketTestSession:
+    """One WebSocket, from the client's side, as a context manager.
+
+    Entering waits until the application has accepted. Leaving disconnects with code 1000, cancels
+    the application if it goes on nevertheless, and raises its exception if it had one.
+
+    Args:
+        app: An ASGI 3 application.
+        scope: The scope of the WebSocket.
+        portal_factory: Makes the context manager that gives the portal to run the application in.
+        timeout: How many seconds to wait for an event of the application; by default for ever.
+        validate_events: Whether the application gets an `InvalidEvent` for each event that the
+            ASGI specification forbids.
+
+    Attributes:
+        accepted_subprotocol: The subprotocol that the application chose.
+        extra_headers: The headers that it added to the handshake, pairs of bytes.
+    """
 
     portal: BlockingPortal
     exit_stack: ExitStack
 
-    def __init__(self, app: ASGIApp, scope: Scope, portal_factory: PortalFactory) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        portal_factory: PortalFactory,
+        *,
+        timeout: float = math.inf,
+        validate_events: bool = False,
+    ) -> None:
         self.app = app
         self.scope = scope
         self.portal_factory = portal_factory
         self.accepted_subprotocol: str | None = None
         self.extra_headers: Collection[tuple[bytes, bytes]] | None = None
-        self._conversation = WebSocketConversation(app, scope)
+        self._conversation = WebSocketConversation(
+            app, scope, timeout=timeout, validate_events=validate_events
+        )
         self._unclosed: set[Any] = set()
-        self._closed: WebSocketDisconnect | None = None
+        self._hearing = speech.Hearing()
 
     @off_the_loop
     def __enter__(self) -> Self:
@@ -45,6 +68,7 @@ class BlockingWebSocket(ABC):
             WebSocketDisconnect: The application closed instead of accepting.
             WebSocketDenialResponse: It answered with an HTTP response.
             AssertionError: It did not answer.
+            ReceiveTimeout: It took too long.
         """
         with ExitStack() as stack:
             self.portal = stack.enter_context(running(self._conversation, self.portal_factory))
@@ -78,20 +102,15 @@ class BlockingWebSocket(ABC):
 
     def send_text(self, data: str) -> None:
         """Send a text message."""
-        self.send({"type": "websocket.receive", "text": data})
+        self.send(speech.text_event(data))
 
     def send_bytes(self, data: bytes) -> None:
         """Send a binary message."""
-        self.send({"type": "websocket.receive", "bytes": data})
+        self.send(speech.bytes_event(data))
 
     def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> None:
         """Send a value as JSON, in a `"text"` or a `"binary"` message."""
-        _check_mode(mode)
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-        if mode == "text":
-            self.send_text(text)
-        else:
-            self.send_bytes(text.encode("utf-8"))
+        self.send(speech.json_event(data, mode))
 
     def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Disconnect, without waiting for the application to notice.
@@ -100,42 +119,48 @@ class BlockingWebSocket(ABC):
             code: The close code that it sees (RFC 6455, section 7.4).
             reason: The reason that it sees.
         """
-        self.send({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.send(speech.disconnect_event(code, reason))
 
     @off_the_loop
-    def receive(self) -> Message:
+    def receive(self, *, timeout: float | None = None) -> Message:
         """Wait for the application's next ASGI message, which may be a `websocket.close`.
+
+        Args:
+            timeout: How many seconds to wait; by default as many as the client's
+                `websocket_timeout`.
 
         Raises:
             WebSocketDisconnect: It has closed before, or has ended; code 1006 for the latter.
+            ReceiveTimeout: It took too long; the WebSocket stays open.
         """
-        if self._closed is not None:
-            raise self._closed
-        message = self.portal.call(self._conversation.next_message)
+        self._hearing.check_open()
+        message = self.portal.call(self._conversation.next_message, timeout)
         if message is None:
             self._conversation.raise_error()
-            raise WebSocketDisconnect(ABNORMAL_CLOSURE, "The application has ended.")
-        if message["type"] == "websocket.close":
-            self._closed = WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
-        return message
+        return self._hearing.heard(message)
 
-    def receive_text(self) -> str:
+    def receive_text(self, *, timeout: float | None = None) -> str:
         """Wait for the next message, which must be text.
+
+        Args:
+            timeout: How many seconds to wait, as for `receive`.
 
         Raises:
             WebSocketDisconnect: The application has closed the WebSocket, or ended.
+            ReceiveTimeout: It took too long; the WebSocket stays open.
         """
-        return cast(str, self._receive_data()["text"])
+        return cast(str, self._receive_data(timeout)["text"])
 
-    def receive_bytes(self) -> bytes:
-        """Wait for the next message, which must be binary; raises as `receive_text`."""
-        return cast(bytes, self._receive_data()["bytes"])
+    def receive_bytes(self, *, timeout: float | None = None) -> bytes:
+        """Wait for the next message, which must be binary; otherwise as `receive_text`."""
+        return cast(bytes, self._receive_data(timeout)["bytes"])
 
-    def receive_json(self, mode: Literal["text", "binary"] = "text") -> Any:
-        """Wait for the next message and read it as JSON; raises as `receive_text`."""
-        _check_mode(mode)
-        message = self._receive_data()
-        return json.loads(message["text"] if mode == "text" else message["bytes"].decode("utf-8"))
+    def receive_json(
+        self, mode: Literal["text", "binary"] = "text", *, timeout: float | None = None
+    ) -> Any:
+        """Wait for the next message and read it as JSON; otherwise as `receive_text`."""
+        speech.check_mode(mode)
+        return speech.read_json(self._receive_data(timeout), mode)
 
     @off_the_loop
     def abort(self) -> None:
@@ -143,26 +168,12 @@ class BlockingWebSocket(ABC):
         self.exit_stack.close()
         self._conversation.raise_error()
 
-    def _receive_data(self) -> Message:
-        message = self.receive()
-        if self._closed is not None:
-            raise self._closed
+    def _receive_data(self, timeout: float | None) -> Message:
+        message = self.receive(timeout=timeout)
+        self._hearing.check_open()
         return message
 
     def _raise_refusal(self, answer: Refused | Denied | None) -> NoReturn:
         self.portal.call(self._conversation.disconnect)
         self._conversation.raise_error()
-        if isinstance(answer, Refused):
-            raise WebSocketDisconnect(answer.code, answer.reason)
-        if isinstance(answer, Denied):
-            raise self._denial(answer)
-        raise AssertionError("The application ended without answering the WebSocket handshake.")
-
-    @abstractmethod
-    def _denial(self, answer: Denied) -> WebSocketDisconnect:
-        """Make the exception for an HTTP response in place of a handshake."""
-
-
-def _check_mode(mode: str) -> None:
-    if mode not in ("text", "binary"):
-        raise RuntimeError('The "mode" argument should be "text" or "binary".')
+        raise refusal(answer)

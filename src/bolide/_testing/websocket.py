@@ -17,12 +17,14 @@ Two queues. The client's events wait in one until the application receives them,
 events in the other until the client does, so neither side blocks the other; only when more than
 `max_waiting` lie there, the sender waits. A client that leaves says so with a last
 `websocket.disconnect`. The application may answer it for a few steps and is then cancelled, since
-one that sleeps forever must not block the test.
+one that sleeps forever must not block the test. For the same reason a client does not wait for
+ever.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +32,35 @@ from typing import Final
 from anyio.lowlevel import checkpoint
 
 from bolide._testing.conversation import Conversation
+from bolide._testing.whereabouts import whereabouts
+from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message, Scope
+
+DEFAULT_TIMEOUT: Final = 30.0
+"""How many seconds a client waits for an event of the application, unless somebody says how many.
+
+Long enough for what a test does, and short enough for one that would never end.
+"""
+
+
+class ReceiveTimeout(BolideError, TimeoutError):
+    """An application has sent nothing for as long as the client was ready to wait.
+
+    Attributes:
+        seconds: How long that was.
+        listening: Whether the application waits for an event of the client.
+        place: Where in the code it is, as a text.
+    """
+
+    def __init__(self, seconds: float, *, listening: bool, place: str) -> None:
+        super().__init__(seconds, listening, place)
+        self.seconds = seconds
+        self.listening = listening
+        self.place = place
+
+    def __str__(self) -> str:
+        doing = "waits for an event of the client" if self.listening else "waits for something else"
+        return f"The application has sent nothing for {self.seconds:g} s. It {doing} {self.place}."
 
 
 class State(enum.Enum):
@@ -83,17 +113,33 @@ class WebSocketConversation(Conversation):
         app: An ASGI 3 application.
         scope: The scope of the WebSocket.
         max_waiting: How many events may wait in each direction before the sender has to.
+        timeout: How many seconds the client waits for an event of the application.
+        validate_events: As for every conversation.
     """
 
-    def __init__(self, app: ASGIApp, scope: Scope, *, max_waiting: int = 65_536) -> None:
-        super().__init__(app, scope)
+    def __init__(
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        *,
+        max_waiting: int = 65_536,
+        timeout: float = math.inf,
+        validate_events: bool = False,
+    ) -> None:
+        super().__init__(app, scope, validate_events=validate_events)
         self._max_waiting = max_waiting
+        self._timeout = timeout
+        self._listeners = 0
         self._state = State.CONNECTING
         self._to_app: deque[Message] = deque([{"type": "websocket.connect"}])
         self._to_client: deque[Message] = deque()
 
     async def handshake(self) -> Accepted | Refused | Denied | None:
-        """Wait for the application's answer; None if it ended without one."""
+        """Wait for the application's answer; None if it ended without one.
+
+        Raises:
+            ReceiveTimeout: It took too long.
+        """
         message = await self.next_message()
         if message is None:
             return None
@@ -104,9 +150,21 @@ class WebSocketConversation(Conversation):
             return Refused(message.get("code", 1000), message.get("reason"))
         return await self._denial(message)
 
-    async def next_message(self) -> Message | None:
-        """Wait for the application's next event; None after it has ended."""
-        await self.until(lambda: bool(self._to_client) or self.ended)
+    async def next_message(self, seconds: float | None = None) -> Message | None:
+        """Wait for the application's next event; None after it has ended.
+
+        Args:
+            seconds: How long to wait, if not as long as in general.
+
+        Raises:
+            ReceiveTimeout: It took too long. The next event can still be waited for.
+        """
+        if seconds is None:
+            seconds = self._timeout
+        if not await self.until_within(seconds, lambda: bool(self._to_client) or self.ended):
+            raise ReceiveTimeout(
+                seconds, listening=self._listeners > 0, place=whereabouts(self.call)
+            )
         if not self._to_client:
             return None
         message = self._to_client.popleft()
@@ -116,6 +174,8 @@ class WebSocketConversation(Conversation):
     async def say(self, message: Message) -> None:
         """Send an event to the application; one that has ended does not hear it."""
         await self.until(lambda: len(self._to_app) < self._max_waiting or self.ended)
+        if message["type"] == "websocket.disconnect":
+            self.left = True
         self._to_app.append(message)
         self.notify()
 
@@ -127,7 +187,11 @@ class WebSocketConversation(Conversation):
 
     async def receive(self) -> Message:
         """Give the application the client's next event."""
-        await self.until(lambda: bool(self._to_app))
+        self._listeners += 1
+        try:
+            await self.until(lambda: bool(self._to_app))
+        finally:
+            self._listeners -= 1
         message = self._to_app.popleft()
         self.notify()
         return message
