@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide
 from bolide.config import Config
 from bolide.datastructures import Secret
 from bolide.middleware import Middleware
@@ -33,6 +33,7 @@ from examples.lounge.store import Store
 
 HERE = Path(__file__).parent
 MAX_BODY_SIZE = 1024 * 1024
+MAX_DRAIN_SECONDS = 3
 
 
 async def health(request: Request) -> Response:
@@ -51,9 +52,7 @@ def load_templates() -> Jinja2Templates:
     return templates
 
 
-def create_app(
-    *, database: str | Path = "lounge.db", secret: str | Secret | None = None
-) -> Starlette:
+def create_app(*, database: str | Path = "lounge.db", secret: str | Secret | None = None) -> Bolide:
     """Make a lounge.
 
     Args:
@@ -79,15 +78,17 @@ def create_app(
     ]
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(app: Bolide) -> AsyncIterator[dict[str, Any]]:
         async with Store.open(database) as store:
             yield {"store": store, "hub": Hub()}
 
-    return Starlette(
+    return Bolide(
         routes=routes,
         middleware=middleware,
         exception_handlers=ErrorPages(templates).handlers(),
         lifespan=lifespan,
+        drain_seconds=MAX_DRAIN_SECONDS,
+        background_drain_seconds=MAX_DRAIN_SECONDS,
     )
 
 

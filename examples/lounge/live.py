@@ -38,6 +38,7 @@ async def live(websocket: WebSocket) -> None:
     with hub.listen(room) as news:
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(_hear, websocket, store, hub, room, task_group.cancel_scope)
+            task_group.start_soon(_leave, websocket, task_group.cancel_scope)
             try:
                 while missed := await store.messages(room, after=last):
                     for message in missed:
@@ -70,3 +71,9 @@ async def _hear(
     except (WebSocketDisconnect, KeyError):
         # A KeyError: the client sent bytes.
         scope.cancel()
+
+
+async def _leave(websocket: WebSocket, scope: anyio.CancelScope) -> None:
+    """End when the server is about to stop; the client, who is told so, comes to the next one."""
+    await websocket.draining.wait()
+    scope.cancel()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
 from bolide._async import is_async_callable
-from bolide.concurrency import run_in_threadpool
+from bolide._threads import run_endpoint
 
 __all__ = ["BackgroundTask", "BackgroundTasks"]
 
@@ -33,7 +33,7 @@ class BackgroundTask:
         if self.is_async:
             await self.func(*self.args, **self.kwargs)
         else:
-            await run_in_threadpool(self.func, *self.args, **self.kwargs)
+            await run_endpoint(self.func, *self.args, **self.kwargs)
 
 
 class BackgroundTasks(BackgroundTask):

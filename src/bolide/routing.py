@@ -16,21 +16,20 @@ back to a path in `reverse`, and the lifespan protocol in `lifespan`.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import re
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
 
 from bolide._async import is_async_callable
-from bolide._data.url import URL, URLPath
+from bolide._data.url import URLPath
 from bolide._dispatch import (
     is_endpoint,
-    refusal,
+    refuse_method,
     request_response,
     websocket_session,
     wrap_app_handling_exceptions,
 )
+from bolide._exchange import takes_handover
 from bolide._exports import publish
 from bolide._routing import lifespan as _lifespan
 from bolide._routing.base import (
@@ -39,20 +38,27 @@ from bolide._routing.base import (
     Match,
     NoMatchFound,
     PatternRoute,
+    check_path,
+    get_name,
     get_route_path,
+    is_function,
     reject,
 )
 from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
+from bolide._routing.methods import ForHead, look_at_method
+from bolide._routing.nested import STATES_KEY, overlaid, with_what_is_nested
 from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
 from bolide._routing.reverse import child_name, endpoint_url, find_url_path, search_url_path
 from bolide._routing.route_list import RouteList
-from bolide._routing.table import Found, IndexedTable, Redirect
+from bolide._routing.slashes import SlashMode, check_slash_mode, redirect_to, slash_mode
+from bolide._routing.table import Found, IndexedTable, Redirect, WrongMethod
+from bolide._routing.websocket_route import WebSocketRoute
 from bolide.convertors import Convertor
-from bolide.middleware import Middleware, build_stack
-from bolide.middleware.body_limit import RequestBodyLimitMiddleware
-from bolide.responses import RedirectResponse
-from bolide.types import ASGIApp, Lifespan, Receive, Scope, Send
+from bolide.middleware import Middleware
+from bolide.middleware._head import run_for_head
+from bolide.middleware._layers import add_layers
+from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
 __all__ = [
     "PARAM_FORMAT_REGEX",
@@ -74,11 +80,6 @@ __all__ = [
     "websocket_session",
     "wrap_app_handling_exceptions",
 ]
-
-
-def get_name(endpoint: Callable[..., Any]) -> str:
-    """Give the name that a route to an endpoint has if it is not given one."""
-    return getattr(endpoint, "__name__", type(endpoint).__name__)
 
 
 def compile_path(path: str) -> tuple[re.Pattern[str], str, dict[str, Convertor[Any]]]:
@@ -112,6 +113,7 @@ class Route(EndpointRoute):
         include_in_schema: Whether a schema generator shall mention it.
         middleware: Middleware around this route alone, the first one outermost.
         max_body_size: The largest request body that it takes, in bytes.
+        exception_handlers: Handlers for this route alone, which come before those further out.
 
     Raises:
         AssertionError: The path does not begin with a slash, or a convertor is not registered.
@@ -132,20 +134,19 @@ class Route(EndpointRoute):
         include_in_schema: bool = True,
         middleware: Sequence[Middleware] | None = None,
         max_body_size: int | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
     ) -> None:
-        _check_path(path)
+        check_path(path)
         self.path = path
         self.endpoint = endpoint
         self.name = get_name(endpoint) if name is None else name
         self.include_in_schema = include_in_schema
-        if _is_function(endpoint):
+        if is_function(endpoint):
             self.app: ASGIApp = request_response(endpoint)
             methods = ["GET"] if methods is None else methods
         else:
             self.app = endpoint
-        self.app = build_stack(self.app, middleware or ())
-        if max_body_size is not None:
-            self.app = RequestBodyLimitMiddleware(self.app, max_body_size)
+        self.app = add_layers(self.app, middleware, exception_handlers, max_body_size)
         self.methods = None
         if methods is not None:
             self.methods = {method.upper() for method in methods}
@@ -160,8 +161,7 @@ class Route(EndpointRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or refuse the method."""
         if self.methods and scope["method"] not in self.methods:
-            headers = {"Allow": ", ".join(sorted(self.methods))}
-            await refusal(scope, 405, headers)(scope, receive, send)
+            await refuse_method(scope, sorted(self.methods))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -178,56 +178,6 @@ class Route(EndpointRoute):
         return f"{type(self).__name__}(path={self.path!r}, name={self.name!r}, {methods=!r})"
 
 
-class WebSocketRoute(EndpointRoute):
-    """A path of WebSockets.
-
-    Args:
-        path: The pattern of the path.
-        endpoint: An async function that takes a `WebSocket`; or any ASGI application, such as a
-            class of `WebSocketEndpoint`.
-        name: What `url_path_for` finds it by; by default the name of the endpoint.
-        middleware: Middleware around this route alone, the first one outermost.
-    """
-
-    scope_types: ClassVar[tuple[str, ...]] = ("websocket",)
-
-    name: str
-
-    def __init__(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        *,
-        name: str | None = None,
-        middleware: Sequence[Middleware] | None = None,
-    ) -> None:
-        _check_path(path)
-        self.path = path
-        self.endpoint = endpoint
-        self.name = get_name(endpoint) if name is None else name
-        app = websocket_session(endpoint) if _is_function(endpoint) else endpoint
-        self.app: ASGIApp = build_stack(app, middleware or ())
-        self.follow(parse(path))
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Give the path for these parameters, if the name is this route's."""
-        return endpoint_url(self, self.name, name, path_params, protocol="websocket")
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the endpoint."""
-        await self.app(scope, receive, send)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, WebSocketRoute)
-            and self.path == other.path
-            and self.endpoint == other.endpoint
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(path={self.path!r}, name={self.name!r})"
-
-
 class Mount(PatternRoute):
     """Everything under a path, given to another application.
 
@@ -238,6 +188,8 @@ class Mount(PatternRoute):
         name: What its routes are found behind, as in `name:route`.
         middleware: Middleware around everything in it, the first one outermost.
         max_body_size: The largest request body that it takes, in bytes.
+        exception_handlers: Handlers for everything in it, which come before those further out.
+        lifespan: Whether to run the lifespan of the application, too; see `Policy`.
     """
 
     scope_types: ClassVar[tuple[str, ...]] = ("http", "websocket")
@@ -251,17 +203,20 @@ class Mount(PatternRoute):
         *,
         middleware: Sequence[Middleware] | None = None,
         max_body_size: int | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        lifespan: bool = True,
     ) -> None:
         if path:
-            _check_path(path)
+            check_path(path)
         if app is None and routes is None:
             raise AssertionError("Either 'app=...', or 'routes=' must be specified")
         self.path: str = path.rstrip("/")
         self.name = name
         self._base_app: ASGIApp = Router(routes=routes) if app is None else app
-        self.app: ASGIApp = build_stack(self._base_app, middleware or ())
-        if max_body_size is not None:
-            self.app = RequestBodyLimitMiddleware(self.app, max_body_size)
+        self.lifespan_app: ASGIApp | None = self._base_app if lifespan else None
+        self.app: ASGIApp = add_layers(
+            self._base_app, middleware, exception_handlers, max_body_size
+        )
         self.follow(parse(f"{self.path}/{{path:path}}"))
 
     @property
@@ -273,13 +228,16 @@ class Mount(PatternRoute):
         """Do what `matches` does, for a path that matches with these parameters."""
         prefix = path[: len(path) - len(params.pop("path")) - 1]
         root_path = scope.get("root_path", "")
-        return Match.FULL, {
+        child_scope = {
             "path_params": {**scope.get("path_params", {}), **params},
             # URLs are made from the root of the outermost application.
             "app_root_path": scope.get("app_root_path", root_path),
             "root_path": root_path + prefix,
             "endpoint": self.app,
         }
+        if (state := scope.get("state")) and STATES_KEY in state:
+            child_scope["state"] = overlaid(state, self._base_app)
+        return Match.FULL, child_scope
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Give the path of a route inside; or of any path inside, by this name and `path`."""
@@ -316,12 +274,15 @@ class Router:
 
     Args:
         routes: The routes, in order.
-        redirect_slashes: Whether to send a client from a path that no route matches to the same
-            path with, or without, a slash at its end.
+        redirect_slashes: What becomes of a path that no route matches, but one would with, or
+            without, a slash at its end: one of the choices of `Policy`. False is `"strict"`, and
+            True is what the application says, by default `"redirect"`.
         default: The application for what no route matches; by default 404.
-        lifespan: What to do at startup and shutdown; only that of the outermost router is run.
+        lifespan: What to do at startup and shutdown; that of an inner router is run if the
+            policy of the application has it so.
         middleware: Middleware around the router, the first one outermost.
         max_body_size: The largest request body that it takes, in bytes.
+        exception_handlers: Handlers for its routes, which come before those further out.
 
     Attributes:
         routes: The list of routes; it may be edited at any time.
@@ -332,22 +293,24 @@ class Router:
     def __init__(
         self,
         routes: Sequence[BaseRoute] | None = None,
-        redirect_slashes: bool = True,
+        redirect_slashes: bool | Literal["redirect", "strict", "ignore"] = True,
         default: ASGIApp | None = None,
         lifespan: Lifespan[Any] | None = None,
         *,
         middleware: Sequence[Middleware] | None = None,
         max_body_size: int | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
     ) -> None:
         self.routes = [] if routes is None else list(routes)
-        self.redirect_slashes = redirect_slashes
+        check_slash_mode(redirect_slashes)
+        self.redirect_slashes: bool | SlashMode = redirect_slashes
         self.default: ASGIApp = self.not_found if default is None else default
         self.lifespan_context: Lifespan[Any] = (
             NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
         )
-        self.middleware_stack: ASGIApp = build_stack(self.app, middleware or ())
-        if max_body_size is not None:
-            self.middleware_stack = RequestBodyLimitMiddleware(self.middleware_stack, max_body_size)
+        self.middleware_stack: ASGIApp = add_layers(
+            self.app, middleware, exception_handlers, max_body_size
+        )
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -372,16 +335,28 @@ class Router:
             return
         if "router" not in scope:
             scope["router"] = self
-        outcome = self._table.match(scope)
-        if outcome is None:
-            await self._handle_unmatched(scope, receive, send)
-            return
-        route, child_scope = outcome
+        found = self._table.match(scope)
+        if not isinstance(found, Found):
+            mode = slash_mode(self.redirect_slashes, scope)
+            outcome = self._table.fall_back(scope, found, mode)
+            if not isinstance(outcome, Found | WrongMethod):
+                app = self.default
+                if isinstance(outcome, Redirect):
+                    app = redirect_to(scope, outcome.path)
+                await app(scope, receive, send)
+                return
+            found = outcome
+        choice: Found | WrongMethod | ForHead = found
+        if isinstance(found, WrongMethod) or scope.get("method") == "HEAD":
+            choice = look_at_method(self._table, scope, found)
+        route, child_scope = choice
         scope["route"] = route
         scope.update(child_scope)
-        if type(outcome) is Found and _OWN_HANDLE.get(type(route)) is type(route).handle:
+        if isinstance(choice, Found) and _OWN_HANDLE.get(type(route)) is type(route).handle:
             # PERF: S1, the method is known to be right: that is all that `handle` would look at.
             await route.app(scope, receive, send)  # type: ignore[attr-defined]
+        elif isinstance(choice, ForHead):
+            await run_for_head(route.handle, scope, receive, send)
         else:
             await route.handle(scope, receive, send)
 
@@ -391,21 +366,12 @@ class Router:
         if cls.__call__ is not _CALL or cls.app is not _APP or self.middleware_stack != self.app:
             return False
         outcome = self._table.match(scope)
-        if type(outcome) is not Found:
+        if type(outcome) is not Found or scope["method"] == "HEAD":
             return False
         route = outcome.route
-        return (
-            type(route) is Route and Route.handle is _OWN_HANDLE[Route] and is_endpoint(route.app)
-        )
-
-    async def _handle_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.redirect_slashes:
-            outcome = self._table.fall_back(scope)
-            if isinstance(outcome, Redirect):
-                url = URL(scope={**scope, "path": outcome.path})
-                await RedirectResponse(url)(scope, receive, send)
-                return
-        await self.default(scope, receive, send)
+        if type(route) is not Route or Route.handle is not _OWN_HANDLE[Route]:
+            return False
+        return is_endpoint(route.app) or takes_handover(route.app, scope)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say that there is nothing here: 404, or a closed WebSocket."""
@@ -413,7 +379,8 @@ class Router:
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Go through startup and shutdown, as the server says when."""
-        await _lifespan.run(self.lifespan_context, scope, receive, send)
+        lifespan = with_what_is_nested(self.lifespan_context, self.routes, scope)
+        await _lifespan.run(lifespan, scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Give the path of a named route.
@@ -476,19 +443,16 @@ _OWN_HANDLE: Final[dict[type[BaseRoute], Callable[..., Any]]] = {
 }
 
 
-def _check_path(path: str) -> None:
-    if not path.startswith("/"):
-        raise AssertionError("Routed paths must start with '/'")
-
-
-def _is_function(endpoint: Callable[..., Any]) -> bool:
-    """Say whether an endpoint is called with a connection, not as an ASGI application."""
-    while isinstance(endpoint, functools.partial):
-        endpoint = endpoint.func
-    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
-
-
 publish(
     globals(),
-    ["BaseRoute", "Host", "Match", "NoMatchFound", "request_response", "websocket_session"],
+    [
+        "BaseRoute",
+        "Host",
+        "Match",
+        "NoMatchFound",
+        "WebSocketRoute",
+        "get_name",
+        "request_response",
+        "websocket_session",
+    ],
 )

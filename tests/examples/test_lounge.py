@@ -63,7 +63,7 @@ def test_an_error_is_a_page_for_people_and_json_for_programs(client: TestClient)
     }
     assert client.get("/api/nothing").json() == {"error": "Not Found"}
     refused = client.delete("/api/rooms")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 def test_a_crash_tells_the_client_nothing(

@@ -26,6 +26,7 @@ class Server:
     process: subprocess.Popen[str]
     log: list[str] = field(default_factory=list)
     port: int = 0
+    said_all: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -34,6 +35,12 @@ class Server:
     @property
     def websocket_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
+
+    def wait(self) -> str:
+        """Wait until it has ended, and give all that it said."""
+        self.process.wait(MAX_SECONDS)
+        assert self.said_all.wait(MAX_SECONDS)
+        return "".join(self.log)
 
     def say(self, data: bytes) -> bytes:
         """Send bytes as they are, and give the answer up to the end of the connection."""
@@ -62,6 +69,7 @@ def serving(*command: str) -> Iterator[Server]:
                 if found := LISTENING.search(line):
                     server.port = int(found[1])
                     listening.set()
+        server.said_all.set()
         listening.set()
 
     reader = threading.Thread(target=read_log)

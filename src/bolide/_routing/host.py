@@ -9,6 +9,7 @@ from bolide._data.headers import Headers
 from bolide._data.url import URLPath
 from bolide._http.host import parse_host_header
 from bolide._routing.base import BaseRoute, Match, NoMatchFound
+from bolide._routing.nested import STATES_KEY, overlaid
 from bolide._routing.pattern import bind, fill, parse
 from bolide._routing.reverse import child_name, search_url_path
 from bolide.convertors import Convertor
@@ -25,17 +26,21 @@ class Host(BaseRoute):
             port is not matched, but is used for URLs.
         app: The application.
         name: What its routes are found behind, as in `name:route`.
+        lifespan: Whether to run the lifespan of the application, too; see `Policy`.
     """
 
     host_regex: re.Pattern[str]
     host_format: str
     param_convertors: dict[str, Convertor[Any]]
 
-    def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+    def __init__(
+        self, host: str, app: ASGIApp, name: str | None = None, *, lifespan: bool = True
+    ) -> None:
         if host.startswith("/"):
             raise AssertionError("Host must not start with '/'")
         self.host = host
         self.app = app
+        self.lifespan_app: ASGIApp | None = app if lifespan else None
         self.name = name
         pattern = parse(host)
         self.host_regex = pattern.regex
@@ -55,7 +60,10 @@ class Host(BaseRoute):
                 params = bind(self.host_regex, self.param_convertors, parsed.host.lower())
                 if params is not None:
                     path_params = {**scope.get("path_params", {}), **params}
-                    return Match.FULL, {"path_params": path_params, "endpoint": self.app}
+                    child_scope: Scope = {"path_params": path_params, "endpoint": self.app}
+                    if (state := scope.get("state")) and STATES_KEY in state:
+                        child_scope["state"] = overlaid(state, self.app)
+                    return Match.FULL, child_scope
         return Match.NONE, {}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
