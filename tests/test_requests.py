@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide, Starlette
 from bolide.datastructures import FormData, UploadFile
 from bolide.endpoints import HTTPEndpoint
 from bolide.exceptions import HTTPException
@@ -604,7 +606,7 @@ async def test_a_client_that_left_stays_away() -> None:
     assert calls == ["receive"]
 
 
-async def test_asking_takes_an_event_that_is_ready() -> None:
+async def test_asking_takes_nothing_away_from_the_body() -> None:
     messages = [*chunks(b"a", b"b"), GONE]
 
     async def receive() -> Message:
@@ -613,7 +615,7 @@ async def test_asking_takes_an_event_that_is_ready() -> None:
     request: Request[Any] = Request(http_scope(), receive)
 
     assert await request.is_disconnected() is False
-    assert await request.body() == b"b"
+    assert await request.body() == b"ab"
     assert await request.is_disconnected() is True
 
 
@@ -630,6 +632,184 @@ def test_the_client_leaves_when_it_has_its_response(client_for: ClientFor) -> No
     client_for(app).get("/")
 
     assert answers == [False, True]
+
+
+async def test_whoever_waits_for_the_client_to_leave_learns_it() -> None:
+    client = Client(*chunks(b"a", b"b"), GONE)
+    scope = http_scope()
+    requests: list[Request[Any]] = [Request(scope, client) for _ in range(3)]
+
+    async with anyio.create_task_group() as task_group:
+        for request in requests:
+            task_group.start_soon(request.disconnected)
+
+    assert client.calls == 3
+    assert [await request.is_disconnected() for request in requests] == [True] * 3
+    assert await requests[1].body() == b"ab"
+
+
+async def test_work_goes_on_while_the_client_is_there() -> None:
+    request = request_with(b"a", b"b")
+
+    async with request.cancel_on_disconnect():
+        await anyio.wait_all_tasks_blocked()
+        body = await request.body()
+
+    assert body == b"ab"
+    assert await request.is_disconnected() is False
+
+
+async def test_work_is_cancelled_when_the_client_leaves() -> None:
+    request: Request[Any] = Request(http_scope(), Client(*chunks(b"a"), GONE))
+    log: list[str] = []
+
+    async def work() -> None:
+        async with request.cancel_on_disconnect():
+            try:
+                await anyio.sleep_forever()
+            finally:
+                log.append("cancelled")
+
+    with pytest.raises(ClientDisconnect):
+        await work()
+
+    assert log == ["cancelled"]
+    assert await request.body() == b"a"
+
+
+# Reading the body again, where the application keeps it
+
+Reader = Callable[[Request[Any]], Awaitable[Any]]
+
+
+async def by_stream(request: Request[Any]) -> Any:
+    return b"".join(await read(request.stream()))
+
+
+async def by_form(request: Request[Any]) -> Any:
+    return dict(await request.form())
+
+
+FORM_BODY = b"a=1"
+READERS: dict[str, tuple[Reader, Any]] = {
+    "body": (lambda request: request.body(), FORM_BODY),
+    "stream": (by_stream, FORM_BODY),
+    "form": (by_form, {"a": "1"}),
+}
+
+WAYS = list(itertools.permutations([*READERS, *READERS], 3))
+
+
+def keeping(size: int) -> Scope:
+    """Make a scope inside an application that keeps bodies up to a size."""
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    return http_scope(headers=headers, app=Bolide(max_replay_size=size))
+
+
+@pytest.mark.parametrize("way", sorted(set(WAYS)))
+async def test_a_body_can_be_read_in_any_order_and_again(way: tuple[str, ...]) -> None:
+    client = Client(*chunks(FORM_BODY[:1], FORM_BODY[1:]))
+    request: Request[Any] = Request(keeping(10), client)
+
+    for name in way:
+        reader, expected = READERS[name]
+        assert await reader(request) == expected
+
+
+@pytest.mark.parametrize("first", READERS)
+@pytest.mark.parametrize("second", READERS)
+async def test_so_it_can_by_another_request(first: str, second: str) -> None:
+    client = Client(*chunks(FORM_BODY[:1], FORM_BODY[1:]))
+    scope = keeping(10)
+    reader, expected = READERS[first]
+    assert await reader(Request(scope, client)) == expected
+
+    reader, expected = READERS[second]
+    assert await reader(Request({**scope}, client)) == expected
+
+
+async def test_json_can_be_read_after_a_stream() -> None:
+    request: Request[Any] = Request(keeping(10), Client(*chunks(b"[1", b"]")))
+
+    assert await read(request.stream()) == [b"[1", b"]", b""]
+    assert await request.json() == [1]
+
+
+async def test_a_stream_that_was_left_begins_anew() -> None:
+    request: Request[Any] = Request(keeping(10), Client(*chunks(b"a", b"b")))
+
+    async with aclosing(request.stream()) as stream:
+        assert await anext(stream) == b"a"
+
+    assert await request.body() == b"ab"
+
+
+async def test_two_streams_of_a_kept_body_each_have_all_of_it() -> None:
+    request: Request[Any] = Request(keeping(10), Client(*chunks(b"a", b"b")))
+    found: list[bytes] = []
+
+    async def reader() -> None:
+        found.append(await by_stream(request))
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(reader)
+        task_group.start_soon(reader)
+
+    assert found == [b"ab", b"ab"]
+
+
+async def test_the_body_of_a_multipart_form_can_be_read_after_the_form() -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\ndata\r\n--x--\r\n'
+    scope = keeping(1000)
+    scope["headers"] = [(b"content-type", b"multipart/form-data; boundary=x")]
+    request: Request[Any] = Request(scope, Client(*chunks(body[:40], body[40:])))
+
+    async with request.form() as form:
+        assert await form["f"].read() == b"data"
+
+    assert await request.body() == body
+
+
+@pytest.mark.parametrize("first", ["stream", "form"])
+@pytest.mark.parametrize("second", ["body", "stream"])
+async def test_a_larger_body_can_be_read_once(first: str, second: str) -> None:
+    request: Request[Any] = Request(keeping(2), Client(*chunks(FORM_BODY)))
+    reader, expected = READERS[first]
+    assert await reader(request) == expected
+
+    with pytest.raises(RuntimeError, match=r"^Stream consumed: .* 2 bytes \(max_replay_size\)"):
+        await READERS[second][0](request)
+
+
+async def test_a_larger_body_that_was_kept_by_the_request_can_be_read_again() -> None:
+    request: Request[Any] = Request(keeping(2), Client(*chunks(FORM_BODY)))
+
+    assert await request.body() == FORM_BODY
+    assert await by_stream(request) == FORM_BODY
+    assert await by_form(request) == {"a": "1"}
+
+
+async def test_who_puts_another_channel_in_reads_another_body() -> None:
+    request: Request[Any] = Request(keeping(10), Client(*chunks(b"a")))
+    assert await by_stream(request) == b"a"
+
+    request._receive = Client(*chunks(b"another"))
+
+    assert await by_stream(request) == b"another"
+    assert await request.body() == b"another"
+
+
+async def test_a_body_that_was_dropped_cannot_be_read() -> None:
+    messages = [*chunks(bytes(200_000), bytes(200_000)), GONE]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    request: Request[Any] = Request(http_scope(), receive)
+    assert [await request.is_disconnected() for _ in range(3)] == [False, False, True]
+
+    with pytest.raises(RuntimeError, match="^Stream consumed: the body was dropped"):
+        await request.body()
 
 
 # What a server can do besides

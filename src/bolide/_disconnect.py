@@ -4,17 +4,27 @@ THEORY OF OPERATION
 
 A server that speaks ASGI 2.4 or later raises OSError from `send` once the client is gone, so a
 long response just fails. An older one swallows what is sent: there the response has to listen for
-`http.disconnect` on `receive` while it works.
+`http.disconnect` on `receive` while it works. It listens through the inbox that the request uses,
+so that what produces the response may read the body meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from bolide._async import create_collapsing_task_group
+from bolide._connection import ClientDisconnect
+from bolide._replay import inbox_of
 from bolide.types import Receive, Scope
 
-__all__ = ["reports_disconnect_on_send", "run_until_disconnect", "wait_for_disconnect"]
+__all__ = [
+    "cancel_on_disconnect",
+    "reports_disconnect_on_send",
+    "run_until_disconnect",
+    "wait_for_disconnect",
+    "wait_until_client_left",
+]
 
 
 def reports_disconnect_on_send(scope: Scope) -> bool:
@@ -27,6 +37,11 @@ async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client is gone; other events are dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def wait_until_client_left(scope: Scope, receive: Receive) -> None:
+    """Return when the client is gone; meanwhile others may read the body."""
+    await inbox_of(scope, receive).wait_until_gone(may_drop=True)
 
 
 async def run_until_disconnect(
@@ -42,3 +57,27 @@ async def run_until_disconnect(
         task_group.start_soon(watch)
         await work()
         task_group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def cancel_on_disconnect(
+    disconnected: Callable[[], Awaitable[None]],
+) -> AsyncGenerator[None, None]:
+    """Cancel what is done in the context when `disconnected` returns.
+
+    Raises:
+        ClientDisconnect: On leaving the context: it has been cancelled.
+    """
+    ended = False
+    async with create_collapsing_task_group() as task_group:
+
+        async def watch() -> None:
+            await disconnected()
+            task_group.cancel_scope.cancel()
+
+        task_group.start_soon(watch)
+        yield
+        ended = True
+        task_group.cancel_scope.cancel()
+    if not ended:
+        raise ClientDisconnect

@@ -7,7 +7,7 @@ from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Final
 
-import anyio.to_thread
+from bolide._threads import run_file
 
 __all__ = ["DiskWriter"]
 
@@ -48,7 +48,7 @@ class DiskWriter:
         Raises:
             OSError: Something could not be written.
         """
-        await anyio.to_thread.run_sync(self._write_pending)
+        await run_file(self._write_pending)
 
     async def finish(self) -> None:
         """Write all that there is, and rewind the files to their beginnings.
@@ -57,7 +57,7 @@ class DiskWriter:
             OSError: Something could not be written.
         """
         if self._pending or self._descriptors:
-            await anyio.to_thread.run_sync(self._write_pending, True)
+            await run_file(self._write_pending, True)
 
     def _write_pending(self, rewind: bool = False) -> None:
         pending, self._pending, self._pending_size = self._pending, [], 0

@@ -10,23 +10,31 @@ before the file is opened, by plain responses without any of the file's headers.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from stat import S_ISREG
+from typing import Final
 from urllib.parse import quote
 
 import anyio
 
+from bolide._background import run_background
 from bolide._data.headers import Headers, MutableHeaders
 from bolide._disconnect import (
     reports_disconnect_on_send,
     run_until_disconnect,
-    wait_for_disconnect,
+    wait_until_client_left,
 )
-from bolide._http.conditional import etag_of, if_range_matches
+from bolide._http.conditional import (
+    etag_of,
+    if_range_matches,
+    is_not_modified,
+    precondition_fails,
+)
 from bolide._http.dates import format_date
 from bolide._http.media import guess_media_type
 from bolide._http.ranges import (
@@ -35,9 +43,10 @@ from bolide._http.ranges import (
     RangeNotSatisfiable,
     parse_range,
 )
+from bolide._policy import policy_of
 from bolide._response import PlainTextResponse, Response, denial
+from bolide._threads import open_file, run_file
 from bolide.background import BackgroundTask
-from bolide.concurrency import run_in_threadpool
 from bolide.exceptions import BolideError
 from bolide.types import Receive, Scope, Send
 
@@ -52,6 +61,9 @@ class FileTooShort(BolideError, RuntimeError):
 
 class FileResponse(Response):
     """A file, or the ranges of it that the client asks for (RFC 9110, section 14).
+
+    Where the application wants it (`Policy.answer_conditions`), a client that has the file already
+    is told so with 304, and one that has something else in mind with 412.
 
     Args:
         path: The file.
@@ -110,11 +122,18 @@ class FileResponse(Response):
         """Send the file: run as an ASGI application."""
         stat_result = self.stat_result
         if stat_result is None:
-            stat_result = await run_in_threadpool(_stat_file, self.path)
+            stat_result = await run_file(_stat_file, self.path)
             self.set_stat_headers(stat_result)
         size = stat_result.st_size
         is_websocket = scope["type"] == "websocket"
         method = "GET" if is_websocket else scope["method"].upper()
+        policy = policy_of(scope)
+        if policy.answer_conditions and self.status_code == 200 and method in ("GET", "HEAD"):
+            answer = self._answer_to_conditions(Headers(scope=scope))
+            if answer is not None:
+                answer.background = self.background
+                await answer(scope, receive, send)
+                return
         try:
             ranges = self._requested_ranges(method, Headers(scope=scope), size)
         except MalformedRangeHeader as exc:
@@ -127,11 +146,14 @@ class FileResponse(Response):
 
         status, raw_headers = self.status_code, self.raw_headers
         send_body: Callable[[Send], Awaitable[None]]
-        send_body = functools.partial(_send_whole, self.path, self.chunk_size)
+        announced = self._announced_length() if policy.exact_file_lengths else None
+        send_body = functools.partial(_send_whole, self.path, self.chunk_size, announced)
         streams = True
         if ranges is not None:
             status = 206
-            raw_headers, send_body = self._partial_content(ranges, size)
+            raw_headers, send_body = self._partial_content(
+                ranges, size, exact=policy.exact_file_lengths
+            )
         if method == "HEAD":
             send_body, streams = _send_nothing, False
         elif ranges is None and not is_websocket and _reads_files(scope):
@@ -143,11 +165,12 @@ class FileResponse(Response):
             await send_body(out)
 
         if streams and not is_websocket and not reports_disconnect_on_send(scope):
-            await run_until_disconnect(transfer, functools.partial(wait_for_disconnect, receive))
+            left = functools.partial(wait_until_client_left, scope, receive)
+            await run_until_disconnect(transfer, left)
         else:
             await transfer()
         if self.background is not None:
-            await self.background()
+            await run_background(self.background, scope)
 
     def generate_multipart(
         self,
@@ -180,8 +203,40 @@ class FileResponse(Response):
             return None
         return parse_range(header, size, max_ranges=self.max_ranges)
 
+    def _answer_to_conditions(self, request_headers: Headers) -> Response | None:
+        """Give the answer to a request whose conditions spare the file (section 13.2.2)."""
+
+        def joined(name: str) -> str | None:
+            values = request_headers.getlist(name)
+            return ", ".join(values) if values else None
+
+        etag, last_modified = self.headers.get("etag"), self.headers.get("last-modified")
+        if precondition_fails(
+            if_match=joined("if-match"),
+            if_unmodified_since=request_headers.get("if-unmodified-since"),
+            etag=etag,
+            last_modified=last_modified,
+        ):
+            return PlainTextResponse("Precondition Failed", status_code=412)
+        if not is_not_modified(
+            if_none_match=joined("if-none-match"),
+            if_modified_since=request_headers.get("if-modified-since"),
+            etag=etag,
+            last_modified=last_modified,
+        ):
+            return None
+        response = Response(status_code=304)
+        response.raw_headers = [
+            pair for pair in self.raw_headers if pair[0] not in _NOT_IN_NOT_MODIFIED
+        ]
+        return response
+
+    def _announced_length(self) -> int | None:
+        length = self.headers.get("content-length", "")
+        return int(length) if length.isdecimal() and length.isascii() else None
+
     def _partial_content(
-        self, ranges: list[tuple[int, int]], size: int
+        self, ranges: list[tuple[int, int]], size: int, *, exact: bool
     ) -> tuple[list[tuple[bytes, bytes]], Callable[[Send], Awaitable[None]]]:
         """Give the headers of a reply of these ranges, and what sends its body."""
         headers = MutableHeaders(raw=list(self.raw_headers))
@@ -189,12 +244,26 @@ class FileResponse(Response):
             start, end = ranges[0]
             headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
             headers["content-length"] = str(end - start)
-            send_body = functools.partial(_send_range, self.path, self.chunk_size, start, end)
+            send_body = functools.partial(
+                _send_range, self.path, self.chunk_size, start, end, exact
+            )
             return headers.raw, send_body
         multipart = MultipartRanges(ranges, size, headers["content-type"], token_hex(13))
         headers["content-type"] = multipart.media_type
         headers["content-length"] = str(multipart.content_length)
         return headers.raw, functools.partial(_send_ranges, self.path, self.chunk_size, multipart)
+
+
+# What tells of a body (RFC 9110, section 15.4.5); the entity tag is enough to know the file by.
+_NOT_IN_NOT_MODIFIED: Final = {
+    b"accept-ranges",
+    b"content-disposition",
+    b"content-encoding",
+    b"content-language",
+    b"content-length",
+    b"content-type",
+    b"last-modified",
+}
 
 
 def _stat_file(path: FilePath) -> os.stat_result:
@@ -226,7 +295,7 @@ async def _open(path: FilePath) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
     file: anyio.AsyncFile[bytes] | None = None
     # Shielded, since what a cancelled worker thread has opened would never be closed.
     with anyio.CancelScope(shield=True):
-        file = await anyio.open_file(path, mode="rb")
+        file = await open_file(path)
     assert file is not None
     try:
         yield file
@@ -243,26 +312,37 @@ async def _send_path(path: FilePath, send: Send) -> None:
     await send({"type": "http.response.pathsend", "path": str(path)})
 
 
-async def _send_whole(path: FilePath, chunk_size: int, send: Send) -> None:
-    """Send a file to its end.
+async def _send_whole(path: FilePath, chunk_size: int, announced: int | None, send: Send) -> None:
+    """Send a file to its end, or as much as was announced.
 
     Every full chunk says that there is more, so that a file of just so many chunks ends with an
     empty one.
     """
+    left = math.inf if announced is None else announced
     async with _open(path) as file:
         more_body = True
         while more_body:
             chunk = await file.read(chunk_size)
             more_body = len(chunk) == chunk_size
+            if len(chunk) > left:
+                # The file has grown, and the client was told where the response ends.
+                chunk, more_body = chunk[: int(left)], False
+            left -= len(chunk)
+            if not more_body and announced is not None and left > 0:
+                raise FileTooShort(f"File at path {path} is shorter than expected.")
             await send({"type": "http.response.body", "body": chunk, "more_body": more_body})
 
 
-async def _send_range(path: FilePath, chunk_size: int, start: int, end: int, send: Send) -> None:
+async def _send_range(
+    path: FilePath, chunk_size: int, start: int, end: int, exact: bool, send: Send
+) -> None:
     async with _open(path) as file:
         await file.seek(start)
         more_body = True
         while more_body:
             chunk = await file.read(min(chunk_size, end - start))
+            if exact and not chunk:
+                raise FileTooShort(f"File at path {path} is shorter than expected.")
             start += len(chunk)
             more_body = bool(chunk) and start < end
             await send({"type": "http.response.body", "body": chunk, "more_body": more_body})

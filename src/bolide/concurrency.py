@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import anyio
 import anyio.to_thread
 
+from bolide._threads import run_endpoint
 from bolide.exceptions import StarletteDeprecationWarning
 
 __all__ = ["iterate_in_threadpool", "run_in_threadpool", "run_until_first_complete"]
@@ -23,7 +24,8 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
     """Call `func` in a worker thread and wait for its result.
 
     Context variables are visible in the thread; what it sets there stays there. The number of
-    threads is bounded by AnyIO's default limiter (40 unless changed).
+    threads is bounded by AnyIO's default limiter (40 unless changed), whatever limits an
+    application has of its own.
     """
     return await anyio.to_thread.run_sync(functools.partial(func, *args, **kwargs))
 
@@ -42,13 +44,14 @@ def _next(iterator: Iterator[T]) -> T:
 async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
     """Iterate over a blocking iterable, taking each step in a worker thread.
 
-    A generator that is not asked for all it has is closed in a worker thread, too.
+    Each step counts as an endpoint where an application limits the threads of those. A generator
+    that is not asked for all it has is closed in a worker thread, too.
     """
     source = iter(iterator)
     try:
         while True:
             try:
-                item = await anyio.to_thread.run_sync(_next, source)
+                item = await run_endpoint(_next, source)
             except _Exhausted:
                 return
             yield item
@@ -56,7 +59,7 @@ async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
         # One that has ended has no frame any more, and nothing to close.
         if isinstance(source, GeneratorType) and source.gi_frame is not None:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(source.close)
+                await run_endpoint(source.close)
 
 
 async def run_until_first_complete(

@@ -4,25 +4,33 @@ RULES
 
 A body can be taken from the server once. `body()` keeps what it read, so it may be called again
 and also feeds `json()`, `form()` and `stream()`; a `stream()` that was read to its end has given
-the body away.
+the body away. Where the policy of the application says how much of a body is to be kept
+(`max_replay_size`), whatever reads it may do so in any order, and again; see `_replay`.
+
+Nobody who asks whether the client has left takes anything of the body away; see `_inbox`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, NoReturn, cast
 
-import anyio
-
 from bolide._async import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
+from bolide._body_limits import BodyTooLarge, limited, max_size_of
+from bolide._body_timeout import in_time
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
 from bolide._data.uploads import FormData
 from bolide._data.url import URL, Address
+from bolide._disconnect import cancel_on_disconnect
 from bolide._exports import publish
 from bolide._http.cookies import parse_cookies
 from bolide._http.media import parse_media_type
+from bolide._inbox import LOST, Inbox, StreamConsumed
+from bolide._json_body import MalformedJSON, decode_json
+from bolide._json_codec import CODEC
+from bolide._policy import policy_of
+from bolide._replay import KeptBody, inbox_of
 from bolide.exceptions import HTTPException
 from bolide.formparsers import FormParser, MultiPartException, MultiPartParser
 from bolide.types import Message, Receive, Scope, Send
@@ -32,6 +40,7 @@ __all__ = [
     "Address",
     "ClientDisconnect",
     "HTTPConnection",
+    "MalformedJSON",
     "Request",
     "StateT",
     "cookie_parser",
@@ -76,6 +85,7 @@ class Request(HTTPConnection[StateT]):
     _stream_consumed = False
     _is_disconnected = False
     _form: FormData | None = None
+    _inbox: Inbox | None = None
 
     def __init__(
         self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send
@@ -102,19 +112,26 @@ class Request(HTTPConnection[StateT]):
 
         Raises:
             ClientDisconnect: The client went away before the body was complete.
-            RuntimeError: A stream has already been read to its end.
+            HTTPException: Status 408: it has not come for as long as the policy allows.
+            RuntimeError: The body has already been given away, and was not kept, or not all of it.
         """
         if hasattr(self, "_body"):
             yield self._body
             yield b""
             return
-        if self._stream_consumed:
-            raise RuntimeError("Stream consumed")
-        while not self._stream_consumed:
-            message = await self._receive()
+        inbox = self._shared_inbox()
+        if self._stream_consumed and not inbox.replays:
+            raise StreamConsumed("Stream consumed")
+        receive = in_time(self.scope, inbox.again())
+        more_body = True
+        # Another iterator may be waiting for the same body, and get the end of it.
+        while more_body and (inbox.replays or not self._stream_consumed):
+            message = await receive()
             if message["type"] == "http.request":
-                # Another iterator may be waiting for the same body: say at once that this is all.
-                if not message.get("more_body", False):
+                if LOST in message:
+                    raise StreamConsumed(message[LOST])
+                more_body = message.get("more_body", False)
+                if not more_body:
                     self._stream_consumed = True
                 if chunk := message.get("body", b""):
                     yield chunk
@@ -128,11 +145,21 @@ class Request(HTTPConnection[StateT]):
 
         Raises:
             ClientDisconnect: The client went away before the body was complete.
+            HTTPException: Status 413: it is over the limit of the application's policy.
             RuntimeError: The body was already given away by `stream()`.
         """
         if not hasattr(self, "_body"):
+            max_size = max_size_of(self.scope, "max_buffer_size")
+            left, chunks = max_size, list[bytes]()
             async with aclosing(self.stream()) as stream:
-                self._body = b"".join([chunk async for chunk in stream])
+                async for chunk in stream:
+                    left -= len(chunk)
+                    if left < 0:
+                        raise BodyTooLarge(max_size, "max_buffer_size")
+                    chunks.append(chunk)
+            self._body = b"".join(chunks)
+            if isinstance(self._inbox, KeptBody):
+                self._inbox.put_together(self._body)
         return self._body
 
     async def json(self) -> Any:
@@ -140,10 +167,22 @@ class Request(HTTPConnection[StateT]):
 
         Raises:
             json.JSONDecodeError: The body is not JSON.
+            MalformedJSON: Likewise, with status 400, where the application's policy has it so.
             ClientDisconnect: The client went away before the body was complete.
         """
         if not hasattr(self, "_json"):
-            self._json = json.loads(await self.body())
+            body = await self.body()
+            codec = CODEC.get()
+            policy = policy_of(self.scope)
+            if policy.refuse_bad_json:
+                self._json = decode_json(
+                    body,
+                    codec,
+                    max_depth=policy.max_json_depth,
+                    max_values=policy.max_json_values,
+                )
+            else:
+                self._json = codec.loads(body)
         return self._json
 
     def form(
@@ -164,7 +203,8 @@ class Request(HTTPConnection[StateT]):
             max_part_size: How many bytes a field that is not a file may have.
 
         Raises:
-            HTTPException: Status 400, inside an application: malformed, or over a limit.
+            HTTPException: Status 400, inside an application: malformed, or over a limit; 413: over
+                the limit of the application's policy on forms.
             MultiPartException: The same outside an application.
         """
         return AwaitableOrContextManagerWrapper(
@@ -180,22 +220,32 @@ class Request(HTTPConnection[StateT]):
     ) -> FormData:
         if self._form is None:
             media_type, _ = parse_media_type(self.headers.get("content-type", ""))
-            parser: MultiPartParser | FormParser
             if media_type not in ("multipart/form-data", "application/x-www-form-urlencoded"):
                 self._form = FormData()
                 return self._form
-            async with aclosing(self.stream()) as stream:
+            policy = policy_of(self.scope)
+            max_size = max_size_of(self.scope, "max_form_size")
+            async with (
+                aclosing(self.stream()) as stream,
+                aclosing(limited(stream, max_size, "max_form_size")) as pieces,
+            ):
+                parser: MultiPartParser | FormParser
                 if media_type == "multipart/form-data":
                     parser = MultiPartParser(
                         self.headers,
-                        stream,
+                        pieces,
                         max_files=max_files,
                         max_fields=max_fields,
                         max_part_size=max_part_size,
+                        policy=policy,
                     )
                 else:
                     parser = FormParser(
-                        self.headers, stream, max_fields=max_fields, max_part_size=max_part_size
+                        self.headers,
+                        pieces,
+                        max_fields=max_fields,
+                        max_part_size=max_part_size,
+                        policy=policy,
                     )
                 try:
                     self._form = await parser.parse()
@@ -213,15 +263,41 @@ class Request(HTTPConnection[StateT]):
     async def is_disconnected(self) -> bool:
         """Say whether the client is known to be gone, without waiting.
 
-        Takes the next event if there is one; a piece of the body that is taken this way is lost.
+        A body that nobody has begun to read is dropped if it is larger than 64 KiB; nothing else
+        that has arrived gets lost.
         """
         if not self._is_disconnected:
-            message: Message = {}
-            with anyio.CancelScope() as scope:
-                scope.cancel()
-                message = await self._receive()
-            self._is_disconnected = message.get("type") == "http.disconnect"
+            self._is_disconnected = await self._shared_inbox().poll()
         return self._is_disconnected
+
+    async def disconnected(self) -> None:
+        """Return when the client has left.
+
+        A body that nobody reads is held up to 64 KiB. While more of it is on its way, nobody can
+        know whether the client is still there: then this waits until it is read.
+        """
+        await self._shared_inbox().wait_until_gone()
+        self._is_disconnected = True
+
+    def cancel_on_disconnect(self) -> AbstractAsyncContextManager[None]:
+        """Cancel what is done in the context when the client leaves: `async with` it.
+
+        It is cancelled like by a cancel scope of AnyIO: blocks `finally` are run, but to wait for
+        something in one of them takes a shield. What was done before the client left stays done,
+        and a context that comes to its end is not made to fail. See `disconnected` for bodies.
+
+        Raises:
+            ClientDisconnect: On leaving the context: it has been cancelled.
+        """
+        return cancel_on_disconnect(self.disconnected)
+
+    def _shared_inbox(self) -> Inbox:
+        """Give what all share who read the body or watch for the client to leave."""
+        # Others replace `_receive`, to put another body in.
+        inbox = self._inbox
+        if inbox is None or inbox.source is not self._receive:
+            inbox = self._inbox = inbox_of(self.scope, self._receive)
+        return inbox
 
     async def send_push_promise(self, path: str) -> None:
         """Offer the resource at `path` by HTTP/2 server push, where the server can (RFC 9113, 8.4).
@@ -251,4 +327,4 @@ class Request(HTTPConnection[StateT]):
             await self._send({"type": "http.response.early_hint", "links": links})
 
 
-publish(globals(), ["ClientDisconnect", "HTTPConnection"])
+publish(globals(), ["ClientDisconnect", "HTTPConnection", "MalformedJSON"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._data.headers import Headers, MutableHeaders
+from bolide._data.headers import Headers, IllegalHeader, MutableHeaders, refuse_illegal
 
 PAIRS = [(b"a", b"123"), (b"a", b"456"), (b"b", b"789")]
 
@@ -202,3 +202,52 @@ def test_changes_are_those_of_a_naive_list(steps: list[tuple[str, str, str]]) ->
                 del headers[name]
             model = kept
     assert headers.items() == model
+
+
+# What would end a header
+
+
+CHANGES: list[Any] = [
+    lambda headers, name, value: headers.__setitem__(name, value),
+    lambda headers, name, value: headers.append(name, value),
+    lambda headers, name, value: headers.setdefault(name, value),
+    lambda headers, name, value: headers.update({name: value}),
+    lambda headers, name, value: headers | {name: value},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "a\r\nb: c"])
+def test_a_value_that_would_end_its_header_is_refused(change: Any, bad: str) -> None:
+    headers = MutableHeaders(raw=list(PAIRS))
+    with pytest.raises(IllegalHeader, match="The header 'x-a' has the value"):
+        change(headers, "X-A", f"1{bad}")
+    assert headers.raw == PAIRS
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", ["", "a b", "a:", "\t", "a\r\nb", "\0", "\x7f"])
+def test_a_name_that_is_none_is_refused(change: Any, name: str) -> None:
+    headers = MutableHeaders(raw=list(PAIRS))
+    with pytest.raises(IllegalHeader, match="illegal name"):
+        change(headers, name, "1")
+    assert headers.raw == PAIRS
+
+
+def test_headers_to_read_are_taken_as_they_are() -> None:
+    assert Headers({"a": "1\n2"})["a"] == "1\n2"
+    assert MutableHeaders(raw=[(b"a", b"1\n2")])["a"] == "1\n2"
+
+
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0")))
+def test_every_other_value_is_taken(value: str) -> None:
+    headers = MutableHeaders()
+    headers["a"] = value
+    assert headers["a"] == value
+
+
+def test_pairs_of_bytes_are_checked_in_order() -> None:
+    refuse_illegal([])
+    refuse_illegal([(b"a", b"1"), (b"X-\xe9", b"\t\xff")])
+    with pytest.raises(IllegalHeader, match="'b'"):
+        refuse_illegal([(b"a", b"1"), (b"b", b"\n"), (b"c", b"\n")])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
+import anyio
 import pytest
 
 from bolide._data.headers import Headers
@@ -109,3 +111,44 @@ async def test_closing_a_form_closes_its_files() -> None:
     assert form["text"] == "x"
     await form.close()
     assert [file.closed for file in files] == [True, True]
+
+
+async def test_a_file_that_was_handed_over_outlives_its_form(spooled: Any) -> None:
+    file = UploadFile(spooled, filename="name", size=0, headers=Headers({"a": "b"}))
+    form = FormData([("file", file)])
+
+    detached = file.detach()
+    await form.close()
+
+    await detached.write(b"data")
+    await detached.seek(0)
+    assert await detached.read() == b"data"
+    assert (detached.filename, detached.size, detached.headers) == ("name", 4, file.headers)
+    await detached.close()
+    assert spooled.closed
+
+
+async def test_a_file_of_a_subclass_is_handed_over_as_such(spooled: Any) -> None:
+    class Special(UploadFile):
+        pass
+
+    detached = Special(spooled).detach()
+    assert isinstance(detached, Special)
+    assert await detached.detach().read() == b""
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+async def test_a_file_is_saved(spooled: Any, tmp_path: Path, on_disk: bool) -> None:
+    file, watched = upload(spooled)
+    await file.write(b"data")
+    if on_disk:
+        spooled.rollover()
+    watched.threads.clear()
+
+    await file.save(tmp_path / "saved")
+    with pytest.raises(FileExistsError):
+        await file.save(str(tmp_path / "saved"))
+    await file.save(tmp_path / "saved", overwrite=True)
+
+    assert await anyio.Path(tmp_path / "saved").read_bytes() == b"data"
+    assert watched.threads.isdisjoint({threading.get_ident()})

@@ -8,12 +8,16 @@ disk, and any file object that does not tell are left to a worker thread.
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Mapping
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Self
 
 from bolide._data.headers import Headers
 from bolide._data.multidict import ImmutableMultiDict
-from bolide.concurrency import run_in_threadpool
+from bolide._data.saving import save_file
+from bolide._threads import run_file
 
 __all__ = ["FormData", "UploadFile"]
 
@@ -26,7 +30,13 @@ class UploadFile:
         size: Its length in bytes, if it is known.
         filename: The name that the client gave it. It can be anything: never use it as a path.
         headers: The headers of its part of the form.
+
+    Attributes:
+        raw_filename: The name just as the client gave it, where `filename` is only what follows
+            the last separator of a path, as the application's policy (`safe_filenames`) has it.
     """
+
+    _detached = False
 
     def __init__(
         self,
@@ -37,6 +47,7 @@ class UploadFile:
         headers: Headers | None = None,
     ) -> None:
         self.filename = filename
+        self.raw_filename = filename
         self.file = file
         self.size = size
         self.headers: Headers = Headers() if headers is None else headers
@@ -57,27 +68,54 @@ class UploadFile:
         if self._in_memory and (not self._max_memory_size or new_size <= self._max_memory_size):
             self.file.write(data)
         else:
-            await run_in_threadpool(self.file.write, data)
+            await run_file(self.file.write, data)
 
     async def read(self, size: int = -1) -> bytes:
         """Read up to `size` bytes, or all that are left."""
         if self._in_memory:
             return self.file.read(size)
-        return await run_in_threadpool(self.file.read, size)
+        return await run_file(self.file.read, size)
 
     async def seek(self, offset: int) -> None:
         """Go to a place, counted in bytes from the start."""
         if self._in_memory:
             self.file.seek(offset)
         else:
-            await run_in_threadpool(self.file.seek, offset)
+            await run_file(self.file.seek, offset)
 
     async def close(self) -> None:
         """Close the file, and remove it where it was a temporary one."""
+        if self._detached:
+            return
         if self._in_memory:
             self.file.close()
         else:
-            await run_in_threadpool(self.file.close)
+            await run_file(self.file.close)
+
+    async def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Save the file, all of it. It can still be read here, and has to be closed.
+
+        Under the name it is seen only when it is complete. On Linux, a file that is on disk in the
+        same file system is not copied; then do not write to it any more.
+
+        Args:
+            path: Its name. Never use one that the client gave.
+            overwrite: Whether another file of that name is replaced.
+
+        Raises:
+            FileExistsError: There is one already, and it is not to be replaced.
+            OSError: It could not be saved.
+        """
+        await run_file(save_file, self.file, Path(path), overwrite=overwrite)
+
+    def detach(self) -> Self:
+        """Hand the file over, to somebody who works on it when the form has been closed.
+
+        Whoever gets it has to close it; closing this one, or its form, does nothing any more.
+        """
+        upload = copy.copy(self)
+        self._detached = True
+        return upload
 
     @property
     def _in_memory(self) -> bool:

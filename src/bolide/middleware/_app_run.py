@@ -16,6 +16,7 @@ from typing import Any, Final
 import anyio
 import anyio.lowlevel
 
+from bolide._replay import like
 from bolide.middleware._passing_on import BodyStreamGenerator, PassedOn
 from bolide.types import ASGIApp, Message, Receive, Scope
 
@@ -83,7 +84,7 @@ class AppRun:
     async def __call__(self) -> None:
         """Run the application."""
         try:
-            await self._app(self._scope, self.receive, self.send)
+            await self._app(self._scope, like(self._receive, self.receive), self.send)
         except Exception as exc:
             self.error = exc
         finally:

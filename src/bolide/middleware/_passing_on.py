@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from bolide._async import close_iterator
+from bolide._background import run_background
 from bolide.background import BackgroundTask
 from bolide.responses import Response
 from bolide.types import Receive, Scope, Send
@@ -74,7 +75,7 @@ class PassedOn(Response):
         if self.on_sent is not None:
             self.on_sent()
         if self.background is not None:
-            await self.background()
+            await run_background(self.background, scope)
 
     async def _send_chunks(self, send: Send) -> bool:
         """Send the body; say whether its end is still to be sent."""

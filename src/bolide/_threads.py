@@ -1,0 +1,169 @@
+"""In which threads blocking code runs: some for endpoints, others for files.
+
+RULES
+
+- An application may have limits of its own, in each event loop that it runs in. What is blocking
+  in endpoints, exception handlers and background tasks counts against the one, what is done with
+  files against the other: neither has to wait for the other, which may be waiting for it.
+- Without a limit, and for whoever calls `run_in_threadpool`, AnyIO's limit holds, which everything
+  in the event loop shares.
+- Once a minute the log says that a limit is too small: somebody had to wait for a thread.
+
+THEORY OF OPERATION
+
+Files are read and background tasks run where no scope is at hand, so an application puts its limits
+into a context variable. An application that has none, mounted in one that has, shares those.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import os
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from time import monotonic
+from typing import Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+
+from bolide._policy import Policy
+
+__all__ = [
+    "LIMITS",
+    "ThreadLimits",
+    "endpoint_limiter",
+    "file_limiter",
+    "open_file",
+    "run_endpoint",
+    "run_file",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("bolide.threads")
+
+_WARN_AGAIN_SECONDS: Final = 60.0
+
+
+class ThreadLimits:
+    """The limits of one application.
+
+    Attributes:
+        endpoints: How many threads blocking endpoints may take; None for AnyIO's limit.
+        files: The same for operations on files.
+    """
+
+    __slots__ = ("endpoints", "files")
+
+    def __init__(self, policy: Policy) -> None:
+        self.endpoints = _limit("max_endpoint_threads", policy.max_endpoint_threads)
+        self.files = _limit("max_file_threads", policy.max_file_threads)
+
+    @classmethod
+    def of(cls, policy: Policy) -> ThreadLimits | None:
+        """Give the limits that a policy sets, if any."""
+        limits = cls(policy)
+        return limits if limits.endpoints or limits.files else None
+
+
+class _Limit:
+    """A limit on threads, counted for each event loop apart."""
+
+    __slots__ = ("__weakref__", "_name", "_size", "_warned_at")
+
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._size = size
+        self._warned_at = -math.inf
+
+    def limiter(self) -> anyio.CapacityLimiter:
+        """Give what counts in this event loop, to somebody who is about to ask it for a thread."""
+        limiters = _limiters.get(None)
+        if limiters is None:
+            limiters = _Limiters()
+            _limiters.set(limiters)
+        limiter = limiters.get(self)
+        if limiter is None:
+            limiter = limiters[self] = anyio.CapacityLimiter(self._size)
+        if limiter.available_tokens <= 0:
+            self._warn()
+        return limiter
+
+    def _warn(self) -> None:
+        now = monotonic()
+        if now >= self._warned_at + _WARN_AGAIN_SECONDS:
+            self._warned_at = now
+            _log.warning(
+                "All %d threads are busy, and more calls are waiting for one (%s).",
+                self._size,
+                self._name,
+            )
+
+
+def _limit(name: str, size: int | None) -> _Limit | None:
+    return None if size is None else _Limit(name, size)
+
+
+_Limiters = WeakKeyDictionary[_Limit, anyio.CapacityLimiter]
+
+LIMITS: Final[ContextVar[ThreadLimits | None]] = ContextVar("bolide.thread_limits", default=None)
+"""The limits of the application that is running."""
+
+_limiters: Final[RunVar[_Limiters]] = RunVar("bolide.thread_limiters")
+
+
+def endpoint_limiter() -> anyio.CapacityLimiter | None:
+    """Give the limiter for a blocking endpoint, to somebody who is about to call one."""
+    limits = LIMITS.get()
+    if limits is None or limits.endpoints is None:
+        return None
+    return limits.endpoints.limiter()
+
+
+def file_limiter() -> anyio.CapacityLimiter | None:
+    """Give the limiter for an operation on a file, to somebody who is about to do one."""
+    limits = LIMITS.get()
+    if limits is None or limits.files is None:
+        return None
+    return limits.files.limiter()
+
+
+# Not async: PERF, S14, that would be one frame more.
+
+
+def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    """Call a blocking endpoint, or something like it, in a worker thread."""
+    call = functools.partial(func, *args, **kwargs)
+    return anyio.to_thread.run_sync(call, limiter=endpoint_limiter())
+
+
+def run_file(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    """Do an operation on a file in a worker thread."""
+    call = functools.partial(func, *args, **kwargs)
+    return anyio.to_thread.run_sync(call, limiter=file_limiter())
+
+
+async def open_file(path: str | os.PathLike[str]) -> anyio.AsyncFile[bytes]:
+    """Open a file for reading."""
+    if file_limiter() is None:
+        return await anyio.open_file(path, mode="rb")
+    return _LimitedFile(await run_file(open, path, "rb"))
+
+
+class _LimitedFile(anyio.AsyncFile[bytes]):
+    """A file, each operation on which counts against the limit that there is for files."""
+
+    async def read(self, size: int = -1) -> bytes:
+        return await run_file(self.wrapped.read, size)
+
+    async def seek(self, offset: int, whence: int | None = os.SEEK_SET) -> int:
+        return await run_file(self.wrapped.seek, offset, whence or os.SEEK_SET)
+
+    async def aclose(self) -> None:
+        await run_file(self.wrapped.close)
