@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from pathlib import Path
 
 from bolide.applications import Bolide
@@ -18,6 +19,8 @@ from bolide.responses import (
 )
 from bolide.routing import Route, WebSocketRoute
 from bolide.websockets import WebSocket
+
+MEBIBYTE = 1024 * 1024
 
 
 async def home(request: Request) -> Response:
@@ -41,8 +44,24 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
+@lru_cache(1)
+def compressible(mebibytes: int) -> bytes:
+    return b"0123456789abcdef" * (mebibytes * 65536)
+
+
 async def compressed(request: Request) -> Response:
-    return Response(b"0123456789abcdef" * (request.path_params["mebibytes"] * 65536))
+    return Response(compressible(request.path_params["mebibytes"]))
+
+
+async def compressed_stream(request: Request) -> Response:
+    piece = b"0123456789abcdef" * 4095
+
+    async def pieces() -> AsyncIterator[bytes]:
+        # Nothing here ever waits.
+        for _ in range(request.path_params["mebibytes"] * MEBIBYTE // len(piece)):
+            yield piece
+
+    return StreamingResponse(pieces())
 
 
 async def file(request: Request) -> Response:
@@ -63,9 +82,10 @@ app = Bolide(
     routes=[
         Route("/", home),
         Route("/echo", echo, methods=["POST"]),
-        Route("/form", form, methods=["POST"]),
+        Route("/form", form, methods=["POST"], max_body_size=1024 * MEBIBYTE),
         Route("/stream", stream),
         Route("/compressed/{mebibytes:int}", compressed),
+        Route("/compressed-stream/{mebibytes:int}", compressed_stream),
         Route("/file", file),
         Route("/blocking", blocking),
         WebSocketRoute("/live", live),

@@ -37,9 +37,9 @@ class Server:
 
 
 @contextmanager
-def serving(app: str = "reliability.app:app") -> Iterator[Server]:
+def serving(app: str = "reliability.app:app", *options: str) -> Iterator[Server]:
     """Serve an application with uvicorn on a free port."""
-    command = [sys.executable, "-m", "uvicorn", app, "--port", "0", "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", app, "--port", "0", "--no-access-log", *options]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
     port: queue.SimpleQueue[int] = queue.SimpleQueue()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bolide.types import Message
-from reliability.app import app
+from reliability.app import app, compressible
 
 CHUNK = 64 * 1024
 MEBIBYTE = 1024 * 1024
@@ -32,6 +32,8 @@ async def largest_stall(work: Callable[[], Awaitable[None]]) -> float:
     watcher = asyncio.create_task(watch())
     await asyncio.sleep(0)
     await work()
+    # What was done last counts, too.
+    await asyncio.sleep(0)
     watcher.cancel()
     return largest
 
@@ -74,24 +76,59 @@ def upload(mebibytes: int) -> list[bytes]:
     return [head, *[b"z" * CHUNK] * (mebibytes * MEBIBYTE // CHUNK), b"\r\n--b--\r\n"]
 
 
+def pieces_of(body: bytes) -> list[bytes]:
+    return [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
+
+
+def records(count: int) -> bytes:
+    return b"[" + b",".join([b'{"id":123,"name":"abc"}'] * count) + b"]"
+
+
 async def measure(upload_size: int, response_size: int) -> dict[str, float]:
     """Give the largest stall of each kind of work, in milliseconds."""
     form = {b"content-type": b"multipart/form-data; boundary=b"}
-
-    async def take_upload() -> None:
-        assert await ask("POST", "/form", form, upload(upload_size)) == 200
-
-    async def compress() -> None:
-        headers = {b"accept-encoding": b"gzip"}
-        assert await ask("GET", f"/compressed/{response_size}", headers, []) == 200
+    urlencoded = {b"content-type": b"application/x-www-form-urlencoded"}
+    gzip = {b"accept-encoding": b"gzip"}
+    field = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"\r\n-" * 349_000
+    ampersands, pairs = pieces_of(b"&" * (8 * MEBIBYTE)), pieces_of(b"a=%41&" * 999)
+    just_enough, one_value = records(30_000), b'"' + b"z" * (2 * MEBIBYTE - 2) + b'"'
+    work: dict[str, tuple[int, str, str, dict[bytes, bytes], list[bytes]]] = {
+        f"an upload of {upload_size} MiB": (200, "POST", "/form", form, upload(upload_size)),
+        f"a compressed response of {response_size} MiB": (
+            *(200, "GET", f"/compressed/{response_size}", gzip, []),
+        ),
+        f"a compressed stream of {response_size} MiB": (
+            *(200, "GET", f"/compressed-stream/{response_size}", gzip, []),
+        ),
+        "a field of 1 MiB": (200, "POST", "/form", form, [field, b"\r\n--b--\r\n"]),
+        "8 MiB of ampersands": (200, "POST", "/form", urlencoded, ampersands),
+        "999 pairs": (200, "POST", "/form", urlencoded, pairs),
+        "8 MiB of JSON": (413, "POST", "/echo", {}, pieces_of(records(350_000))),
+        "2 MiB of JSON with many values": (400, "POST", "/echo", {}, pieces_of(records(87_000))),
+        "JSON with 90,000 values": (200, "POST", "/echo", {}, pieces_of(just_enough)),
+        "a JSON string of 2 MiB": (200, "POST", "/echo", {}, pieces_of(one_value)),
+    }
 
     # Threads and what is made once are not part of it.
     await ask("POST", "/form", form, upload(4))
-    await ask("GET", "/compressed/1", {b"accept-encoding": b"gzip"}, [])
-    return {
-        f"an upload of {upload_size} MiB": await largest_stall(take_upload) * 1000,
-        f"a compressed response of {response_size} MiB": await largest_stall(compress) * 1000,
-    }
+    await ask("GET", "/compressed/1", gzip, [])
+    compressible(response_size)
+
+    stalls: dict[str, float] = {}
+    for name, (expected, method, path, headers, chunks) in work.items():
+
+        async def run(
+            expected: int = expected,
+            method: str = method,
+            path: str = path,
+            headers: dict[bytes, bytes] = headers,
+            chunks: list[bytes] = chunks,
+        ) -> None:
+            status = await ask(method, path, headers, chunks)
+            assert status == expected, f"{path}: {status}"
+
+        stalls[name] = await largest_stall(run) * 1000
+    return stalls
 
 
 def main(arguments: list[str]) -> int:

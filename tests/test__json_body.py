@@ -76,7 +76,8 @@ def test_a_malformed_body_is_told_with_its_place(
 
     routes = [Route("/", endpoint, methods=["POST"])]
     policy = Policy(refuse_bad_json=True)
-    for app in (Bolide(routes=routes), Starlette(routes=routes, policy=policy)):
+    unlimited = Bolide(routes=routes, max_json_depth=None, max_json_values=None)
+    for app in (unlimited, Starlette(routes=routes, policy=policy)):
         response = client_for(app).post("/", content=data, headers={"accept": "text/plain"})
         assert response.status_code == 400
         assert f"The body is not valid JSON: {what}." in response.text
@@ -120,3 +121,17 @@ def test_a_value_is_kept(client_for: ClientFor) -> None:
 
     client = client_for(Bolide(routes=[Route("/", endpoint, methods=["POST"])]))
     assert client.post("/", json=[1]).json() is True
+
+
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [
+        ({"max_depth": 2}, "Nested more than 2 deep (max_json_depth)"),
+        ({"max_values": 3}, "More than 3 values (max_json_values)"),
+    ],
+)
+def test_what_is_over_a_limit_is_malformed(limits: dict[str, int], what: str) -> None:
+    with pytest.raises(MalformedJSON) as caught:
+        decode_json(b"[[[1]]]", **limits)
+    assert caught.value.detail == f"The body is not valid JSON: {what}."
+    assert decode_json(b"[[1]]", **limits) == [[1]]

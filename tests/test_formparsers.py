@@ -23,6 +23,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bolide import formparsers
+from bolide._policy import Policy
 from bolide.applications import Starlette
 from bolide.exceptions import MissingExtra, StarletteDeprecationWarning
 from bolide.formparsers import (
@@ -1132,3 +1133,86 @@ async def test_closing_the_request_closes_its_files(temp_files: list[TempFile]) 
     assert [file.closed for file in temp_files] == [False]
     await request.close()
     assert [file.closed for file in temp_files] == [True]
+
+
+# What a policy limits
+
+
+async def test_fields_of_a_query_string_have_a_limit_together() -> None:
+    policy = Policy(max_form_fields_size=5)
+    limits: dict[str, Any] = {"max_part_size": 4, "policy": policy}
+    assert (await parse_urlencoded(b"a=1", b"&b", **limits)).multi_items() == [
+        ("a", "1"),
+        ("b", ""),
+    ]
+    with pytest.raises(MultiPartException, match="too large together"):
+        await parse_urlencoded(b"a=1", b"&bc", **limits)
+
+
+async def test_fields_of_a_multipart_form_have_a_limit_together() -> None:
+    limits: dict[str, Any] = {"max_part_size": 2, "policy": Policy(max_form_fields_size=3)}
+    form = await parse_multipart(body_of(part(b"12"), part(b"3"), FILE), **limits)
+    assert form.getlist("a") == ["12", "3"]
+    await form.close()
+    with pytest.raises(MultiPartException, match="too large together"):
+        await parse_multipart(*bytewise(body_of(part(b"12"), part(b"34"))), **limits)
+
+
+async def test_a_file_goes_to_disk_where_there_is_no_more_memory(
+    temp_files: list[TempFile],
+) -> None:
+    policy = Policy(max_form_memory=10)
+    small, large = part(b"z" * 6, b"f", filename=b"f"), part(b"y" * 4, b"f", filename=b"f")
+    form = await parse_multipart(*bytewise(body_of(small, small, large)), policy=policy)
+
+    # What has gone to disk leaves its place to the next one.
+    assert [len(file.rolled_over_in) for file in temp_files] == [0, 1, 0]
+    uploads = [item for item in form.getlist("f") if isinstance(item, UploadFile)]
+    assert [await upload.read() for upload in uploads] == [b"z" * 6, b"z" * 6, b"y" * 4]
+    await form.close()
+
+
+async def test_a_form_that_is_refused_leaves_no_file_open(temp_files: list[TempFile]) -> None:
+    policy = Policy(max_form_memory=0, max_form_disk_files=1)
+    with pytest.raises(MultiPartException, match="Maximum number of files on disk is 1"):
+        await parse_multipart(body_of(FILE, FILE), policy=policy)
+    assert [file.closed for file in temp_files] == [True, True]
+
+
+@pytest.mark.parametrize("chunking", [lambda body: [body], bytewise], ids=["whole", "bytewise"])
+async def test_what_follows_the_last_boundary_has_a_limit(
+    chunking: Callable[[bytes], list[bytes]],
+) -> None:
+    policy, body = Policy(max_form_epilogue=4), body_of(FIELD)
+    await parse_multipart(*chunking(body + b"ab"), policy=policy)
+    with pytest.raises(MultiPartException, match="Maximum size is 4 bytes"):
+        await parse_multipart(*chunking(body + b"abc"), policy=policy)
+
+
+async def test_a_strict_form_has_an_end_and_a_safe_charset() -> None:
+    policy = Policy(strict_forms=True)
+    with pytest.raises(MultiPartException, match="ends early"):
+        await parse_multipart(FIELD, policy=policy)
+    with pytest.raises(MultiPartException, match="charset"):
+        await parse_multipart(
+            body_of(FIELD), content_type=f"{MULTIPART}; charset=utf-7", policy=policy
+        )
+    await parse_multipart(body_of(FIELD), content_type=f"{MULTIPART}; charset=utf8", policy=policy)
+
+
+async def test_the_raw_name_of_a_file_is_kept_apart() -> None:
+    body = body_of(part(b"", b"f", filename=b"../a.txt"))
+    for policy, name in ((Policy(safe_filenames=True), "a.txt"), (Policy(), "../a.txt")):
+        upload = (await parse_multipart(body, policy=policy))["f"]
+        assert isinstance(upload, UploadFile)
+        assert (upload.filename, upload.raw_filename) == (name, "../a.txt")
+        await upload.close()
+
+
+async def test_control_characters_in_the_name_of_a_file_are_refused(
+    temp_files: list[TempFile],
+) -> None:
+    body = body_of(part(b"", b"f", filename=b"a\x00b"))
+    with pytest.raises(MultiPartException, match="control characters"):
+        await parse_multipart(body, policy=Policy(safe_filenames=True))
+    assert temp_files[0].closed

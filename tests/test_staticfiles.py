@@ -782,3 +782,15 @@ def test_a_subclass_decides_what_a_client_has(root: Path, client_for: ClientFor)
 
     client = client_for(mounted(Forgetful(directory=root)))
     assert client.get("/example.txt", headers={"if-none-match": "*"}).status_code == 200
+
+
+def test_a_policy_guards_them(client_for: Any, tmp_path: Path) -> None:
+    for name in (".env", "a.txt", "404.html"):
+        (tmp_path / name).write_text(name)
+    routes = [Mount("/", StaticFiles(directory=tmp_path, html=True))]
+    client = client_for(Bolide(routes=routes))
+    assert [client.get(path).text for path in ("/a.txt", "/.env")] == ["a.txt", "404.html"]
+    assert client.get("/a.txt").headers["x-content-type-options"] == "nosniff"
+    response = client_for(Starlette(routes=routes)).get("/.env")
+    assert response.text == ".env"
+    assert "x-content-type-options" not in response.headers

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+from bolide._http.json_shape import find_excess
 from bolide._json_codec import STANDARD, JSONCodec
 from bolide.exceptions import HTTPException
 
@@ -31,16 +32,28 @@ class MalformedJSON(HTTPException, json.JSONDecodeError):
         HTTPException.__init__(self, 400, f"The body is not valid JSON: {msg}{where}.")
 
 
-def decode_json(data: bytes, codec: JSONCodec = STANDARD) -> Any:
+def decode_json(
+    data: bytes,
+    codec: JSONCodec = STANDARD,
+    *,
+    max_depth: int | None = None,
+    max_values: int | None = None,
+) -> Any:
     """Give the value that a body holds as JSON.
 
     Args:
         data: The body.
         codec: Reads it; whatever is wrong is said by the standard library.
+        max_depth: How deeply values may be nested; None for as deep as the codec takes.
+        max_values: How many values there may be; None for any number.
 
     Raises:
-        MalformedJSON: It holds none; or NaN or an infinity, which Python would take.
+        MalformedJSON: It holds none; or NaN or an infinity, which Python would take; or it is over
+            a limit.
     """
+    excess = find_excess(data, max_depth, max_values)
+    if excess is not None:
+        raise MalformedJSON(excess, "", None)
     if codec is STANDARD:
         return _decode(data)
     try:

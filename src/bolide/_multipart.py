@@ -6,12 +6,18 @@ else in bolide knows its names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from bolide.exceptions import BolideError, MissingExtra
 
-__all__ = ["MAX_BOUNDARY", "MultiPartException", "event_source", "multipart_library"]
+__all__ = [
+    "MAX_BOUNDARY",
+    "FormEvents",
+    "MultiPartException",
+    "event_source",
+    "multipart_library",
+]
 
 MAX_BOUNDARY: Final = 256
 """How many characters a boundary may have."""
@@ -46,11 +52,52 @@ def multipart_library() -> Any:
     return multipart
 
 
-def event_source(library: Any, boundary: str) -> Callable[[bytes], Iterable[Any]]:
-    """Give a function that takes pieces of input and gives the library's events.
+class FormEvents:
+    """Takes pieces of input, and gives the library's events."""
+
+    __slots__ = ("_begun", "_delimiter", "_fed", "_library", "_parser")
+
+    def __init__(self, library: Any, parser: Any) -> None:
+        self._library = library
+        self._parser = parser
+        # A line break before it is what some clients send.
+        self._delimiter: bytes = b"\r\n--" + parser.boundary
+        self._begun = b""
+        self._fed = 0
+
+    def __call__(self, piece: bytes) -> Iterable[Any]:
+        """Take a piece.
+
+        Raises:
+            multipart.MultipartError: Here, or when the events are taken: it is malformed.
+        """
+        delimiter, opening = self._delimiter, self._delimiter[2:]
+        if len(self._begun) < len(delimiter):
+            # SECURITY: what may stand before the first boundary could go on for ever.
+            begun = self._begun = (self._begun + piece)[: len(delimiter)]
+            if not (delimiter.startswith(begun) or opening.startswith(begun[: len(opening)])):
+                raise self._library.ParserError("Something stands before the first boundary")
+        self._fed += len(piece)
+        found: Iterable[Any] = self._parser.parse(piece)
+        return found
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last boundary has been there."""
+        return self._parser._state is self._library._COMPLETE
+
+    @property
+    def epilogue_size(self) -> int:
+        """How many bytes have come after the last boundary."""
+        size: int = self._fed - self._parser._parsed if self.is_complete else 0
+        return size
+
+
+def event_source(library: Any, boundary: str) -> FormEvents:
+    """Give what turns pieces of input into the library's events.
 
     Raises:
-        multipart.MultipartError: The boundary is not one, or later, the input is malformed.
+        multipart.MultipartError: The boundary is not one.
     """
 
     class FormDataParser(library.PushMultipartParser):  # type: ignore[misc]
@@ -71,19 +118,4 @@ def event_source(library: Any, boundary: str) -> Callable[[bytes], Iterable[Any]
     if len(boundary) > MAX_BOUNDARY:
         raise library.ParserError("Boundary too long")
     parser = FormDataParser(boundary.encode("latin-1"), header_charset="latin-1")
-    # A line break before it is what some clients send.
-    delimiter = b"\r\n--" + parser.boundary
-    opening = delimiter[2:]
-    begun = b""
-
-    def events(piece: bytes) -> Iterable[Any]:
-        nonlocal begun
-        if len(begun) < len(delimiter):
-            # SECURITY: what may stand before the first boundary could go on for ever.
-            begun = (begun + piece)[: len(delimiter)]
-            if not (delimiter.startswith(begun) or opening.startswith(begun[: len(opening)])):
-                raise library.ParserError("Something stands before the first boundary")
-        found: Iterable[Any] = parser.parse(piece)
-        return found
-
-    return events
+    return FormEvents(library, parser)

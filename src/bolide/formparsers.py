@@ -5,6 +5,7 @@ RULES
 - Every limit holds while the form arrives: what is over it is not read to its end first.
 - A file is kept in memory up to `spool_max_size` and goes to disk beyond that. Whatever touches
   the disk is done in a worker thread, in pieces of about `max_pending_size`.
+- What a policy says holds for all parts together: limits do not start anew with each of them.
 - If anything goes wrong, every file that was made so far is closed.
 
 THEORY OF OPERATION
@@ -18,22 +19,30 @@ from __future__ import annotations
 
 import codecs
 import enum
+import math
 import warnings
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, cast
 
 import anyio.lowlevel
 
 from bolide._data.headers import Headers
+from bolide._data.saving import SpooledFile as SpooledTemporaryFile  # tests of others patch it
 from bolide._data.uploads import FormData, UploadFile
 from bolide._disk_writer import DiskWriter
 from bolide._exports import publish
+from bolide._http.filenames import last_component
 from bolide._http.media import parse_media_type
 from bolide._http.urlencoded import decode_pairs
 from bolide._http.urlencoded_form import FieldSplitter
-from bolide._multipart import MultiPartException, event_source, multipart_library
+from bolide._multipart import (
+    FormEvents,
+    MultiPartException,
+    event_source,
+    multipart_library,
+)
+from bolide._policy import STARLETTE, Policy
 from bolide.exceptions import StarletteDeprecationWarning
 
 __all__ = [
@@ -49,6 +58,9 @@ __all__ = [
 
 _MAX_FED: Final = 512 * 1024
 """How much is parsed before other tasks get their turn, in bytes."""
+
+_SAFE_CHARSETS: Final = ("utf-8", "ascii", "iso8859-1")
+"""Names that Python knows the charsets by that a strict form may have."""
 
 
 class _DeprecatedEnum(enum.EnumMeta):
@@ -98,6 +110,7 @@ class FormParser:
         stream: The body, in pieces.
         max_fields: How many fields there may be.
         max_part_size: How many bytes the name and the value of a field may have together, encoded.
+        policy: Says how many bytes all fields may have.
     """
 
     def __init__(
@@ -107,11 +120,13 @@ class FormParser:
         *,
         max_fields: int | float = 1000,
         max_part_size: int = 1024 * 1024,
+        policy: Policy = STARLETTE,
     ) -> None:
         self.headers = headers
         self.stream = stream
         self.max_fields = max_fields
         self.max_part_size = max_part_size
+        self._fields_left = _at_least(policy.max_form_fields_size, max_part_size)
         self._items: list[tuple[str, str | UploadFile]] = []
         self._current_fields = 0
         self._field_name = bytearray()
@@ -127,6 +142,9 @@ class FormParser:
         held = b""
         is_first = True
         async for chunk in self.stream:
+            self._fields_left -= len(chunk)
+            if self._fields_left < 0:
+                raise MultiPartException(_FIELDS_TOO_LARGE)
             if is_first and not held:
                 # Perhaps this is all.
                 held = chunk
@@ -184,6 +202,7 @@ class MultiPartParser:
         max_files: How many files there may be.
         max_fields: How many other fields there may be.
         max_part_size: How many bytes a field that is no file may have.
+        policy: Says what all parts together may have, and how strictly the form is read.
     """
 
     spool_max_size: int = 1024 * 1024
@@ -202,12 +221,17 @@ class MultiPartParser:
         max_files: int | float = 1000,
         max_fields: int | float = 1000,
         max_part_size: int = 1024 * 1024,
+        policy: Policy = STARLETTE,
     ) -> None:
         self.headers = headers
         self.stream = stream
         self.max_files = max_files
         self.max_fields = max_fields
         self.max_part_size = max_part_size
+        self._policy = policy
+        self._fields_left = _at_least(policy.max_form_fields_size, max_part_size)
+        self._memory_left = _at_least(policy.max_form_memory, 0)
+        self._on_disk: set[Any] = set()
         self.items: list[tuple[str, str | UploadFile]] = []
         self._current_files = 0
         self._current_fields = 0
@@ -217,7 +241,7 @@ class MultiPartParser:
         self._charset = ""
         self._segment: Any = None
         self._fed = 0
-        self._files: list[SpooledTemporaryFile[bytes]] = []
+        self._files: list[SpooledTemporaryFile] = []
         self._disk = DiskWriter(self.max_pending_size)
 
     async def parse(self) -> FormData:
@@ -230,6 +254,8 @@ class MultiPartParser:
         library = multipart_library()
         _, params = parse_media_type(self.headers.get("content-type", ""))
         self._charset = _known_charset(params.get("charset", "utf-8"))
+        if self._policy.strict_forms and self._charset not in _SAFE_CHARSETS:
+            raise MultiPartException("The charset of a form has to be UTF-8.")
         if "boundary" not in params:
             raise MultiPartException("Missing boundary in multipart.")
         try:
@@ -237,7 +263,10 @@ class MultiPartParser:
             async for chunk in self.stream:
                 for piece in _pieces(chunk):
                     self._feed(events(piece))
+                    self._check_epilogue(events)
                     await self._make_way(len(piece))
+            if self._policy.strict_forms and not events.is_complete:
+                raise MultiPartException("The form ends early: its last boundary is missing.")
             await self._disk.finish()
             self._rewind()
             self._close_unfinished()
@@ -248,6 +277,13 @@ class MultiPartParser:
             raise
         self.on_end()
         return FormData(self.items)
+
+    def _check_epilogue(self, events: FormEvents) -> None:
+        max_size = self._policy.max_form_epilogue
+        if max_size is not None and events.epilogue_size > max_size:
+            raise MultiPartException(
+                f"Too much follows the last boundary. Maximum size is {max_size} bytes."
+            )
 
     def _feed(self, events: Iterable[Any]) -> None:
         """Tell the callbacks what the library has found: a segment, bytes, or an end (None)."""
@@ -303,14 +339,19 @@ class MultiPartParser:
             raise MultiPartException(
                 f"Too many files. Maximum number of files is {self.max_files}."
             )
-        file = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115
-        self._part.file = UploadFile(
+        file = SpooledTemporaryFile(max_size=self.spool_max_size)
+        self._files.append(file)
+        upload = self._part.file = UploadFile(
             cast(BinaryIO, file),
             size=0,
             filename=_user_safe_decode(filename.encode("latin-1"), self._charset),
             headers=Headers(raw=self._part.item_headers),
         )
-        self._files.append(file)
+        if self._policy.safe_filenames:
+            try:
+                upload.filename = last_component(upload.filename or "")
+            except ValueError:
+                raise MultiPartException("A file name may not hold control characters.") from None
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Take some of what the part holds."""
@@ -322,11 +363,12 @@ class MultiPartParser:
                 raise MultiPartException(
                     f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
                 )
+            self._fields_left -= len(data)
+            if self._fields_left < 0:
+                raise MultiPartException(_FIELDS_TOO_LARGE)
             part.data += data
             return
-        assert part.file.size is not None
-        part.file.size += len(data)
-        if self._is_on_disk(part.file):
+        if self._goes_to_disk(part.file, len(data)):
             self._disk.add(self._files[-1], data)
         else:
             part.file.file.write(data)
@@ -354,13 +396,28 @@ class MultiPartParser:
             await anyio.lowlevel.checkpoint()
             self._fed = 0
 
+    def _goes_to_disk(self, upload: UploadFile, more: int) -> bool:
+        """Count what a file gets, and say where that goes."""
+        before = upload.size or 0
+        upload.size = before + more
+        if upload.file in self._on_disk:
+            return True
+        if not 0 < self.spool_max_size < upload.size and more <= self._memory_left:
+            self._memory_left -= more
+            return False
+        max_files = self._policy.max_form_disk_files
+        if max_files is not None and len(self._on_disk) >= max_files:
+            raise MultiPartException(
+                f"Too many large files. Maximum number of files on disk is {max_files}."
+            )
+        self._on_disk.add(upload.file)
+        self._memory_left += before
+        return True
+
     def _rewind(self) -> None:
         for _, item in self.items:
-            if isinstance(item, UploadFile) and not self._is_on_disk(item):
+            if isinstance(item, UploadFile) and item.file not in self._on_disk:
                 item.file.seek(0)
-
-    def _is_on_disk(self, upload: UploadFile) -> bool:
-        return bool(self.spool_max_size) and (upload.size or 0) > self.spool_max_size
 
     def _close_unfinished(self) -> None:
         # Parts end one after another: if the input ended early, it is the last file that did not.
@@ -378,6 +435,13 @@ def _pieces(chunk: bytes) -> Iterable[bytes]:
     if len(chunk) <= _MAX_FED:
         return (chunk,) if chunk else ()
     return (chunk[at : at + _MAX_FED] for at in range(0, len(chunk), _MAX_FED))
+
+
+_FIELDS_TOO_LARGE: Final = "The fields of the form are too large together."
+
+
+def _at_least(limit: int | None, least: int) -> float:
+    return math.inf if limit is None else max(limit, least)
 
 
 def _known_charset(name: str) -> str:

@@ -5,6 +5,9 @@ RULES
 Only GET and HEAD. What is asked for has to lie inside one of the directories, links followed or
 not as configured; anything else that goes wrong with a path is the same 404, so that answers tell
 nothing about the disk. A client that has the current state of a file is told so with 304.
+
+Where the application's policy guards static files, some paths are not looked for at all; see
+`_http.public_path`.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import ClassVar
 
 from bolide._data.headers import Headers
 from bolide._http.conditional import is_not_modified
+from bolide._http.public_path import is_public
+from bolide._policy import policy_of
 from bolide._routing.base import get_route_path
 from bolide._routing.slashes import lacks_slash, redirect_to
 from bolide._threads import run_file
@@ -69,6 +74,8 @@ class StaticFiles:
         AssertionError: A package, or a directory in it, does not exist.
         RuntimeError: `directory` does not exist, or at the first request: is no directory.
     """
+
+    _on_windows: ClassVar[bool] = os.name == "nt"
 
     def __init__(
         self,
@@ -133,7 +140,10 @@ class StaticFiles:
         """
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(status_code=405, headers={"Allow": "GET, HEAD"})
-        full_path, stat_result = await self._look_up(path)
+        full_path, stat_result = "", None
+        # SECURITY: before anything asks the operating system for it.
+        if not policy_of(scope).guard_static_files or is_public(path, windows=self._on_windows):
+            full_path, stat_result = await self._look_up(path)
         if stat_result is not None and S_ISREG(stat_result.st_mode):
             return self.file_response(full_path, stat_result, scope)
         if self.html:
@@ -147,7 +157,9 @@ class StaticFiles:
                     return self.file_response(full_path, stat_result, scope)
             full_path, stat_result = await self._look_up("404.html")
             if stat_result is not None and S_ISREG(stat_result.st_mode):
-                return FileResponse(full_path, stat_result=stat_result, status_code=404)
+                response = FileResponse(full_path, stat_result=stat_result, status_code=404)
+                _forbid_guesses(response, scope)
+                return response
         raise HTTPException(status_code=404)
 
     async def _look_up(self, path: str) -> tuple[str, os.stat_result | None]:
@@ -197,6 +209,7 @@ class StaticFiles:
     ) -> Response:
         """Give the response for a file: the file, or that the client has it already."""
         response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
+        _forbid_guesses(response, scope)
         if self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response
@@ -223,3 +236,10 @@ class StaticFiles:
             etag=response_headers.get("etag"),
             last_modified=response_headers.get("last-modified"),
         )
+
+
+def _forbid_guesses(response: Response, scope: Scope) -> None:
+    """Tell browsers to believe the media type (WHATWG Fetch, section 3.6)."""
+    # Else a text that somebody has uploaded could be taken for a page or a script.
+    if policy_of(scope).guard_static_files:
+        response.headers.setdefault("x-content-type-options", "nosniff")

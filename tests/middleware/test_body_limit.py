@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bolide._replay import BodyKeeper
 from bolide.applications import Starlette
 from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
@@ -216,6 +217,23 @@ async def test_messages_of_the_application_are_passed_on_as_they_are() -> None:
     sent = await Server().call(RequestBodyLimitMiddleware(app, 5))
 
     assert [id(message) for message in sent] == [id(early), id(start), id(body)]
+
+
+async def test_a_body_that_is_kept_counts_once() -> None:
+    read: list[bytes] = []
+
+    class Reader:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            read.append(await Request(scope, receive).body())
+            await self.app(scope, receive, send)
+
+    limited = RequestBodyLimitMiddleware(Reader(RequestBodyLimitMiddleware(echo, 4)), 4)
+    server = Server(b"da", b"ta")
+    sent = await server.call(BodyKeeper(limited, 10))
+    assert [*read, body_of(sent)] == [b"data", b"data"]
 
 
 async def test_an_error_of_the_application_comes_out() -> None:

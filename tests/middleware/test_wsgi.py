@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bolide.middleware
-from bolide.applications import Starlette
+from bolide.applications import Bolide, Starlette
 from bolide.exceptions import StarletteDeprecationWarning
 from bolide.routing import Mount
 from bolide.testclient import TestClient
@@ -519,3 +519,11 @@ def test_a_wsgi_application_can_be_mounted(client_for: Callable[..., TestClient]
     response = client.post("/wsgi/a?b=1", content=b"body")
 
     assert response.text == "POST /wsgi /a b=1 4 body"
+
+
+def test_the_policy_limits_the_body_that_is_put_together(client_for: Callable[..., Any]) -> None:
+    routes = [Mount("/", WSGIMiddleware(echo))]
+    client = client_for(Bolide(routes=routes, max_buffer_size=3))
+    assert client.post("/", content=b"abc").content == b"abc"
+    assert client.post("/", content=b"abcd").status_code == 413
+    assert client_for(Starlette(routes=routes)).post("/", content=b"abcd").content == b"abcd"

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bolide._body_limits import MAX_BODY_SIZE_SCOPE_KEY
 from bolide._data.headers import Headers
 from bolide._error_answers import error_answer
 from bolide._replay import like
@@ -27,9 +28,6 @@ from bolide.exceptions import HTTPException
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["MAX_BODY_SIZE_SCOPE_KEY", "RequestBodyLimitMiddleware", "RequestBodyLimitResponder"]
-
-MAX_BODY_SIZE_SCOPE_KEY: Final = "starlette.max_body_size"
-"""Where a scope says which limit is in force, in bytes."""
 
 _RESPONDER_SCOPE_KEY: Final = "bolide.body_limit_responder"
 _MISSING: Final = object()

@@ -14,6 +14,7 @@ import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from bolide._async import create_collapsing_task_group
+from bolide._body_limits import BodyTooLarge, max_size_of
 from bolide._callsite import warn_caller
 from bolide.exceptions import BolideError, StarletteDeprecationWarning
 from bolide.types import Message, Receive, Scope, Send
@@ -111,13 +112,13 @@ class WSGIResponder:
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         """Read the request, and run the application in a thread while its response is sent."""
-        body = bytearray()
-        more_body = True
-        while more_body:
-            message = await receive()
-            body += message.get("body", b"")
-            more_body = message.get("more_body", False)
-        environ = build_environ(self.scope, bytes(body))
+        try:
+            body = await self._read(receive)
+        except BaseException:
+            self.stream_send.close()
+            self.stream_receive.close()
+            raise
+        environ = build_environ(self.scope, body)
         async with create_collapsing_task_group() as task_group:
             task_group.start_soon(self.sender, send)
             async with self.stream_send:
@@ -128,6 +129,18 @@ class WSGIResponder:
                     pass
         if self.exc_info is not None:
             raise self.exc_info[0].with_traceback(self.exc_info[1], self.exc_info[2])
+
+    async def _read(self, receive: Receive) -> bytes:
+        body = bytearray()
+        max_size = max_size_of(self.scope, "max_buffer_size")
+        more_body = True
+        while more_body:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > max_size:
+                raise BodyTooLarge(max_size, "max_buffer_size")
+            more_body = message.get("more_body", False)
+        return bytes(body)
 
     async def sender(self, send: Send) -> None:
         """Send what the thread has left, until there is no more."""
