@@ -12,11 +12,12 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bolide._async import create_collapsing_task_group
 from bolide._files import FileResponse, FileTooShort
+from bolide._policy import Policy
 from bolide.background import BackgroundTask
 from bolide.exceptions import BolideError
 from bolide.testclient import TestClient
@@ -668,6 +669,8 @@ ranges_of_any_kind = st.lists(
 )
 
 
+# A slow machine is no fault of the ranges.
+@settings(deadline=None)
 @given(
     ranges_of_any_kind,
     st.integers(1, 600),
@@ -914,3 +917,63 @@ async def test_the_background_task_runs_without_a_transfer_too(path: Path, metho
     scope = scope_for(method, extensions={"http.response.pathsend": {}})
     await reply(FileResponse(path, background=BackgroundTask(calls.append, "later")), scope)
     assert calls == ["later"]
+
+
+# What the application wants
+
+
+class Wanting:
+    """Stands for an application that wants files to be what was announced, and conditions."""
+
+    policy = Policy(exact_file_lengths=True, answer_conditions=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("length", [0, 1, 4, 5, 12])
+async def test_no_more_is_sent_than_was_announced(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    response = FileResponse(path, headers={"content-length": str(length)})
+    response.chunk_size = 4
+    send = Recorder()
+
+    async def receive() -> Message:
+        raise AssertionError("This server says by itself that the client is gone.")
+
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "asgi": {"spec_version": "2.4"},
+        "headers": [],
+        "app": Wanting(),
+    }
+    if length > 10:
+        with pytest.raises(FileTooShort):
+            await response(scope, receive, send)
+        return
+    await response(scope, receive, send)
+    assert send.body == b"0123456789"[:length]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"if-match", 412), (b"if-unmodified-since", 412), (b"if-none-match", 200)],
+)
+async def test_conditions_are_answered(tmp_path: Path, header: bytes, status: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    send = Recorder()
+
+    async def receive() -> Message:
+        raise AssertionError("This server says by itself that the client is gone.")
+
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "asgi": {"spec_version": "2.4"},
+        "headers": [(header, b"Sun, 06 Nov 1994 08:49:37 GMT")],
+        "app": Wanting(),
+    }
+    await FileResponse(path)(scope, receive, send)
+    assert send.status == status

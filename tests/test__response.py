@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bolide._exchange import Exchange
-from bolide._response import HTMLResponse, PlainTextResponse, Response, denial
+from bolide._policy import ACTIVE, Policy
+from bolide._response import (
+    BODILESS,
+    HTMLResponse,
+    PlainTextResponse,
+    Response,
+    denial,
+    without_body,
+)
 from bolide.background import BackgroundTask
 from bolide.testclient import TestClient
 from bolide.types import Message, Scope
@@ -525,3 +533,73 @@ def test_a_client_sees_a_status_without_a_body(
     assert response.status_code == status
     assert "content-length" not in response.headers
     assert "content-type" not in response.headers
+
+
+# What would end a header, and what browsers drop
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0"])
+def test_a_media_type_that_would_end_its_header_is_refused_each_time(bad: str) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="The header 'content-type'"):
+            Response(media_type=f"text/plain{bad}")
+
+
+@pytest.mark.parametrize("headers", [{"x-a": "1\n"}, {"x\n": "1"}])
+def test_a_header_that_would_end_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="The header 'x"):
+        Response(headers=headers)
+
+
+def test_the_policy_that_is_active_says_which_cookies_may_be_set() -> None:
+    response = Response()
+    response.set_cookie("a", "x" * 5000, samesite="none")
+    token = ACTIVE.set(Policy(check_cookies=True))
+    try:
+        response.set_cookie("b", "x" * 5000)
+        with pytest.raises(ValueError, match="'c' has to be Secure"):
+            response.set_cookie("c", samesite="none")
+        with pytest.raises(ValueError, match="'__Host-c' has to be Secure"):
+            response.delete_cookie("__Host-c")
+        ACTIVE.set(Policy(max_cookie_size=4093))
+        response.set_cookie("d", samesite="none")
+        with pytest.raises(ValueError, match="'e' takes 5"):
+            response.set_cookie("e", "x" * 5000)
+    finally:
+        ACTIVE.reset(token)
+
+    assert [value[:1] for name, value in response.raw_headers if name == b"set-cookie"] == [
+        b"a",
+        b"b",
+        b"d",
+    ]
+
+
+HEADERS = [(b"a", b"1"), (b"content-length", b"6"), (b"b", b"2")]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (204, [(b"a", b"1"), (b"b", b"2")]),
+        (205, [(b"a", b"1"), (b"b", b"2"), (b"content-length", b"0")]),
+        (304, HEADERS),
+    ],
+)
+def test_a_status_that_forbids_a_body_has_its_own_length(status: int, expected: object) -> None:
+    headers = list(HEADERS)
+    assert status in BODILESS
+    assert without_body(status, headers) == expected
+    assert headers == HEADERS
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("cut", "body"), [(True, b""), (False, b"ab")])
+async def test_the_application_says_whether_such_a_body_is_sent(cut: bool, body: bytes) -> None:
+    class App:
+        policy = Policy(cut_forbidden_bodies=cut)
+
+    send = Recorder()
+    await Response("ab", 205)({"type": "http", "app": App()}, no_receive, send)
+    assert send.messages[1]["body"] == body
+    assert send.messages[0]["headers"] == [(b"content-length", b"%d" % len(body))]

@@ -12,15 +12,20 @@ from __future__ import annotations
 import datetime
 import functools
 from collections.abc import Awaitable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from bolide._data.headers import MutableHeaders
+from bolide._background import run_background
+from bolide._data.headers import MutableHeaders, refuse_illegal
 from bolide._exchange import Exchange
-from bolide._http.cookies import format_cookie
+from bolide._http.cookies import format_cookie, refuse_dropped, refuse_large
+from bolide._policy import ACTIVE, policy_of
 from bolide.background import BackgroundTask
 from bolide.types import Message, Receive, Scope, Send
 
-__all__ = ["HTMLResponse", "PlainTextResponse", "Response", "denial"]
+__all__ = ["BODILESS", "HTMLResponse", "PlainTextResponse", "Response", "denial", "without_body"]
+
+BODILESS: Final = frozenset({204, 205, 304})
+"""Statuses of responses without a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -28,7 +33,9 @@ def _content_type_header(media_type: str, charset: str) -> tuple[bytes, bytes]:
     """Give the header of a media type; text says in which charset it is."""
     if media_type.startswith("text/") and "charset=" not in media_type.lower():
         media_type += f"; charset={charset}"
-    return (b"content-type", media_type.encode("latin-1"))
+    header = (b"content-type", media_type.encode("latin-1"))
+    refuse_illegal([header])
+    return header
 
 
 class Response:
@@ -42,6 +49,9 @@ class Response:
         headers: More headers; they win over the ones that would be added.
         media_type: The media type of the body, if it is not that of the class.
         background: A task to run when the response has been sent.
+
+    Raises:
+        ValueError: A header or the media type has a line break or a null byte in it.
 
     Attributes:
         body: The encoded body.
@@ -103,6 +113,8 @@ class Response:
                 (name.lower().encode("latin-1"), value.encode("latin-1"))
                 for name, value in headers.items()
             ]
+            if raw:
+                refuse_illegal(raw)
             given = {name for name, _ in raw}
         body = getattr(self, "body", None)
         status = self.status_code
@@ -150,7 +162,9 @@ class Response:
 
         Raises:
             AssertionError: `samesite` is none of the three.
-            ValueError: `expires` is not in UTC, or this Python cannot write `partitioned`.
+            ValueError: `expires` is not in UTC, or this Python cannot write `partitioned`; or
+                browsers would drop the cookie, and the application that is running wants to know
+                (`Policy.check_cookies`, `Policy.max_cookie_size`).
             http.cookies.CookieError: The name is not legal.
         """
         cookie = format_cookie(
@@ -165,7 +179,20 @@ class Response:
             samesite=samesite,
             partitioned=partitioned,
         )
-        self.raw_headers.append((b"set-cookie", cookie.encode("latin-1")))
+        header = cookie.encode("latin-1")
+        policy = ACTIVE.get()
+        if policy.check_cookies:
+            refuse_dropped(
+                key,
+                path=path,
+                domain=domain,
+                secure=secure,
+                samesite=samesite,
+                partitioned=partitioned,
+            )
+        if policy.max_cookie_size is not None:
+            refuse_large(key, len(header), policy.max_cookie_size)
+        self.raw_headers.append((b"set-cookie", header))
 
     def delete_cookie(
         self,
@@ -192,6 +219,9 @@ class Response:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response: run as an ASGI application."""
+        headers, body = self.raw_headers, self.body
+        if self.status_code in BODILESS and policy_of(scope).cut_forbidden_bodies:
+            headers, body = without_body(self.status_code, headers), b""
         if scope["type"] == "websocket":
             send = denial(send)
         elif isinstance(send, Exchange):
@@ -202,12 +232,12 @@ class Response:
             {
                 "type": "http.response.start",
                 "status": self.status_code,
-                "headers": self.raw_headers,
+                "headers": headers,
             }
         )
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": body})
         if self.background is not None:
-            await self.background()
+            await run_background(self.background, scope)
 
 
 _RENDER = Response.render
@@ -224,6 +254,16 @@ class PlainTextResponse(Response):
     """Plain text; see `Response` for the arguments."""
 
     media_type: str | None = "text/plain"
+
+
+def without_body(status_code: int, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Give the headers of a response whose status forbids the body that it has."""
+    if status_code == 304:
+        # Its Content-Length is that of the response to a request without conditions.
+        return headers
+    kept = [pair for pair in headers if pair[0] != b"content-length"]
+    # A 204 has no length (RFC 9110, section 8.6), but a 205 has to end somewhere.
+    return [*kept, (b"content-length", b"0")] if status_code == 205 else kept
 
 
 def denial(send: Send) -> Send:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._http.conditional import etag_of, if_range_matches, is_not_modified
+from bolide._http.conditional import (
+    etag_of,
+    if_range_matches,
+    is_not_modified,
+    precondition_fails,
+)
 from bolide._http.dates import format_date
 
 ETAG = '"abc"'
@@ -181,3 +186,57 @@ def test_no_text_is_an_error(first: str, second: str, third: str, fourth: str) -
     )
 
     assert answer in (True, False)
+
+
+def fails(
+    if_match: str | None = None,
+    if_unmodified_since: str | None = None,
+    *,
+    etag: str | None = ETAG,
+    last_modified: str | None = DATE,
+) -> bool:
+    return precondition_fails(
+        if_match=if_match,
+        if_unmodified_since=if_unmodified_since,
+        etag=etag,
+        last_modified=last_modified,
+    )
+
+
+@pytest.mark.parametrize(
+    "if_match", [ETAG, "*", " * ", f'"other", {ETAG}', f'W/"x",{ETAG}', '"a,b","abc"']
+)
+def test_a_tag_that_matches_meets_the_precondition(if_match: str) -> None:
+    assert not fails(if_match)
+    # It alone decides.
+    assert not fails(if_match, EARLIER)
+
+
+@pytest.mark.parametrize("if_match", ["", '"other"', f"W/{ETAG}", '"abc', "W/*", '"other, abc"'])
+def test_any_other_tag_fails_it(if_match: str) -> None:
+    assert fails(if_match)
+    assert fails(if_match, LATER)
+
+
+def test_what_has_no_strong_tag_matches_none() -> None:
+    assert fails(ETAG, etag=None)
+    assert fails(f"W/{ETAG}", etag=f"W/{ETAG}")
+    assert fails(ETAG, etag=f"W/{ETAG}")
+    assert not fails("*", etag=None)
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(EARLIER, True), (DATE, False), (LATER, False), ("", False), ("x", False)],
+)
+def test_a_change_after_the_date_fails_the_precondition(since: str, expected: bool) -> None:
+    assert fails(None, since) is expected
+
+
+@pytest.mark.parametrize("last_modified", [None, "", "not a date"])
+def test_without_a_date_of_change_no_date_is_a_condition(last_modified: str | None) -> None:
+    assert not fails(None, EARLIER, last_modified=last_modified)
+
+
+def test_without_a_condition_nothing_fails() -> None:
+    assert not fails()

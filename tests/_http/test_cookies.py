@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._http.cookies import IllegalCookieAttribute, format_cookie, parse_cookies
+from bolide._http.cookies import (
+    CookieTooLarge,
+    DroppedCookie,
+    IllegalCookieAttribute,
+    format_cookie,
+    parse_cookies,
+    refuse_dropped,
+    refuse_large,
+)
 from bolide.exceptions import BolideError
 
 TOKEN_CHARACTERS = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"
@@ -239,3 +247,52 @@ def test_a_new_python_writes_partitioned_cookies(monkeypatch: pytest.MonkeyPatch
     header = format_cookie("a", "b", partitioned=True, secure=True)
 
     assert header == "a=b; Partitioned; Path=/; SameSite=lax; Secure"
+
+
+# Cookies that browsers drop
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "because"),
+    [
+        ("a", {"samesite": "none"}, "SameSite=None"),
+        ("a", {"samesite": "None"}, "SameSite=None"),
+        ("a", {"partitioned": True}, "Partitioned"),
+        ("__Secure-a", {}, "its prefix"),
+        ("__HOST-a", {}, "its prefix"),
+    ],
+)
+def test_what_has_to_be_secure_is_refused_without(
+    name: str, options: dict[str, Any], because: str
+) -> None:
+    with pytest.raises(DroppedCookie, match=f"{name!r} has to be Secure because of {because}"):
+        refuse_dropped(name, **options)
+    refuse_dropped(name, secure=True, **options)
+
+
+@pytest.mark.parametrize("options", [{"path": "/a"}, {"path": None}, {"domain": "example.org"}])
+def test_a_cookie_of_one_host_is_for_all_of_it_and_for_no_other(options: dict[str, Any]) -> None:
+    with pytest.raises(DroppedCookie, match="the path '/', and no domain"):
+        refuse_dropped("__Host-a", secure=True, **options)
+    refuse_dropped("__Secure-a", secure=True, **options)
+    refuse_dropped("a", **options)
+
+
+@pytest.mark.parametrize("samesite", [None, "lax", "Strict"])
+def test_most_cookies_need_not_be_secure(samesite: str | None) -> None:
+    refuse_dropped("a", samesite=samesite)
+    refuse_dropped("host-__Host-", samesite=samesite)
+
+
+def test_a_cookie_may_be_as_large_as_the_limit() -> None:
+    refuse_large("a", 10, 10)
+    with pytest.raises(CookieTooLarge, match="'a' takes 11 bytes.*max_cookie_size, 10 bytes"):
+        refuse_large("a", 11, 10)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a;b", "a\nb", "a=b", "path"])
+def test_an_illegal_name_is_an_error_of_both_kinds(name: str) -> None:
+    with pytest.raises(IllegalCookieAttribute) as caught:
+        format_cookie(name)
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, CookieError)

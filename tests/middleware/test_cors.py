@@ -12,10 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bolide._policy import Policy
 from bolide.applications import Starlette
 from bolide.datastructures import Headers
 from bolide.middleware import Middleware
-from bolide.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
+from bolide.middleware.cors import (
+    ALL_METHODS,
+    SAFELISTED_HEADERS,
+    CORSMiddleware,
+    find_fault,
+)
 from bolide.middleware.gzip import GZipMiddleware
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -690,3 +696,101 @@ def test_gzip_and_cors_add_to_what_the_response_depends_on(
     assert response.headers["content-encoding"] == "gzip"
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.text == "x" * 4000
+
+
+# A safe middleware
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_bare"),
+    [
+        (r"https://app\.example\.org", False),
+        (r"https://.*\.example\.org", False),
+        (r"https://.+|https://.?|https://.{1,3}", False),
+        (r"[.]|[^.]|[]. ]|[\].]|\\\.", False),
+        (r"example.org", True),
+        (r".", True),
+        (r"\\.", True),
+        (r"[.].", True),
+        (r"a.*b.c", True),
+    ],
+)
+def test_a_dot_is_bare_if_it_matches_any_one_character(expression: str, is_bare: bool) -> None:
+    fault = find_fault({"allow_origins": []}, expression, False)
+
+    assert (fault is not None) is is_bare
+
+
+@pytest.mark.parametrize(
+    ("origins", "expression", "message"),
+    [
+        ("https://example.org", None, "allow_origins has to be a list"),
+        (["*"], None, "Name the origins"),
+        (["https://example.org/"], None, "is no origin"),
+        ([], ".*", "Name the origins"),
+        ([], "http://[^/]*", "Name the origins"),
+    ],
+)
+def test_a_fault_with_credentials_is_named(
+    origins: Any, expression: str | None, message: str
+) -> None:
+    fault = find_fault({"allow_origins": origins}, expression, True)
+
+    assert fault is not None
+    assert message in fault
+    with pytest.raises(ValueError, match=message):
+        CORSMiddleware(
+            PlainTextResponse("home"),
+            allow_origins=origins,
+            allow_origin_regex=expression,
+            allow_credentials=True,
+            safe=True,
+        )
+
+
+def test_what_is_safe_has_no_fault() -> None:
+    assert find_fault({"allow_origins": ["*"]}, None, False) is None
+    assert find_fault({"allow_origins": ["https://a.example"]}, r"https://b\.example", True) is None
+
+
+def test_a_safe_middleware_compares_origins_in_their_normal_form() -> None:
+    middleware = CORSMiddleware(
+        PlainTextResponse("home"),
+        allow_origins=["https://example.org:443"],
+        allow_origin_regex=r"https://[a-z]*\.example\.org",
+        safe=True,
+    )
+    for origin in ("https://example.org", "HTTPS://EXAMPLE.ORG", "https://app.example.org"):
+        assert middleware.is_allowed_origin(origin)
+    for origin in ("https://evil.example/.example.org", "null", "", "https://example.org\n"):
+        assert not middleware.is_allowed_origin(origin)
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_the_application_says_whether_it_is_safe(client_for: Any, safe: bool) -> None:
+    class App:
+        policy = Policy(safe_cors=safe)
+
+    middleware = CORSMiddleware(PlainTextResponse("home"), allow_methods="GET")
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        await middleware({**scope, "app": App()}, receive, send)
+
+    if safe:
+        with pytest.raises(ValueError, match="allow_methods has to be a list"):
+            client_for(inside).get("/")
+    else:
+        assert client_for(inside).get("/").text == "home"
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0"])
+def test_what_would_end_a_header_is_not_asked_for(bad: str) -> None:
+    middleware = CORSMiddleware(PlainTextResponse("home"), ["*"], allow_headers=["*"])
+    headers = {
+        "origin": "https://a.example",
+        "access-control-request-method": "GET",
+        "access-control-request-headers": f"x-a{bad}",
+    }
+    response = middleware.preflight_response(Headers(headers))
+
+    assert (response.status_code, response.body) == (400, b"Disallowed CORS headers")

@@ -678,3 +678,36 @@ def test_a_client_reads_every_kind_of_response(client_for: ClientFor, tmp_path: 
         response = client.get("/plain", headers={"accept-encoding": "identity"})
         assert response.headers["content-length"] == "4000"
         assert "content-encoding" not in response.headers
+
+
+# By the letter of RFC 9110
+
+
+def strict_headers(
+    client_for: Any, response: Response, accepted: str = "gzip", **options: Any
+) -> dict[str, str]:
+    client = client_for(GZipMiddleware(response, minimum_size=1, strict=True, **options))
+    got = client.get("/", headers={"accept-encoding": accepted})
+    assert got.text == "a body"
+    return dict(got.headers)
+
+
+def test_a_strict_middleware_weakens_the_tag_of_what_it_compresses(client_for: Any) -> None:
+    response = PlainTextResponse("a body", headers={"etag": '"a"'})
+    assert strict_headers(client_for, response)["etag"] == 'W/"a"'
+    assert strict_headers(client_for, response, "gzip;q=0")["etag"] == '"a"'
+    response = PlainTextResponse("a body", headers={"etag": 'W/"a"'})
+    assert strict_headers(client_for, response)["etag"] == 'W/"a"'
+
+
+def test_a_strict_middleware_leaves_alone_what_is_not_to_be_changed(client_for: Any) -> None:
+    for cache_control, compressed in (("private, No-Transform", False), ("no-store", True)):
+        response = PlainTextResponse("a body", headers={"cache-control": cache_control})
+        assert ("content-encoding" in strict_headers(client_for, response)) is compressed
+
+
+def test_a_strict_middleware_leaves_cookies_alone_unless_asked(client_for: Any) -> None:
+    response = PlainTextResponse("a body", headers={"set-cookie": "a=b"})
+    assert "content-encoding" not in strict_headers(client_for, response)
+    asked = strict_headers(client_for, response, compress_with_cookies=True)
+    assert asked["content-encoding"] == "gzip"

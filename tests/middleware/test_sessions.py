@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bolide._policy import Policy
 from bolide.applications import Starlette
 from bolide.datastructures import Secret
 from bolide.exceptions import MissingExtra
@@ -667,3 +668,122 @@ def test_a_websocket_can_use_the_session_but_not_store_it(client_for: ClientFor)
         assert not websocket.extra_headers
 
     assert client.get("/view").json() == {"some": "data"}
+
+
+# A safe middleware
+
+
+LONG_KEY = "a key of more than sixteen bytes"
+
+
+def safe_client(client_for: ClientFor, **options: Any) -> TestClient:
+    async def put(request: Request) -> Response:
+        request.session.update(await request.json())
+        return JSONResponse(request.session)
+
+    async def append(request: Request) -> Response:
+        if "list" in request.session:
+            request.session["list"].append(1)
+        return JSONResponse(request.session)
+
+    async def rotate(request: Request) -> Response:
+        request.session.rotate(keep=["list"])
+        return JSONResponse(request.session)
+
+    app = Starlette(routes=[Route("/put", put, methods=["POST"]), Route("/append", append)])
+    app.add_route("/rotate", rotate)
+    return client_for(SessionMiddleware(app, LONG_KEY, safe=True, **options))
+
+
+def test_a_safe_middleware_sees_changes_inside_values(client_for: ClientFor) -> None:
+    client = safe_client(client_for)
+    assert "set-cookie" not in client.get("/append").headers
+    client.post("/put", json={"list": [], "other": 1})
+
+    assert client.get("/append").json() == {"list": [1], "other": 1}
+    assert client.get("/rotate").json() == {"list": [1]}
+    assert client.get("/append").json() == {"list": [1, 1]}
+
+
+def test_a_safe_middleware_signs_with_the_name_of_the_cookie(client_for: ClientFor) -> None:
+    first = safe_client(client_for, session_cookie="first")
+    first.post("/put", json={"list": []})
+    signed = first.cookies["first"]
+
+    second = safe_client(client_for, session_cookie="second")
+    assert second.get("/append", headers={"cookie": f"second={signed}"}).json() == {}
+
+
+@pytest.mark.parametrize(("accept", "expected"), [(True, {"list": [1]}), (False, {})])
+def test_a_safe_middleware_reads_cookies_of_one_that_is_not(
+    client_for: ClientFor, accept: bool, expected: object
+) -> None:
+    payload = b64encode(json.dumps({"list": []}).encode())
+    signed = itsdangerous.TimestampSigner(LONG_KEY).sign(payload).decode()
+    client = safe_client(client_for, accept_unsalted=accept)
+
+    assert client.get("/append", headers={"cookie": f"session={signed}"}).json() == expected
+
+
+def test_a_safe_middleware_does_not_lose_a_session_silently(client_for: ClientFor) -> None:
+    with pytest.raises(ValueError, match="'session' takes"):
+        safe_client(client_for).post("/put", json={"text": "x" * 4000})
+
+
+def test_a_safe_cookie_is_secure_over_https(client_for: ClientFor) -> None:
+    client = safe_client(client_for)
+    secure = client.post("https://testserver/put", json={"a": 1}).headers["set-cookie"]
+
+    assert secure.endswith("; secure")
+    assert "secure" not in client.post("/put", json={"a": 1}).headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "message"),
+    [
+        ("x" * 15, {}, "has 15 bytes"),
+        ([LONG_KEY, ""], {}, "has 0 bytes"),
+        (LONG_KEY, {"same_site": "none"}, "SameSite=None"),
+    ],
+)
+def test_a_fault_is_raised_as_soon_as_it_is_known_to_be_one(
+    client_for: ClientFor, key: Any, options: dict[str, Any], message: str
+) -> None:
+    class App:
+        policy = Policy(safe_sessions=True)
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response()(scope, receive, send)
+
+    with pytest.raises(ValueError, match=message):
+        SessionMiddleware(inner, key, safe=True, **options)
+    middleware = SessionMiddleware(inner, key, **options)
+
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        await middleware({**scope, "app": App()}, receive, send)
+
+    assert client_for(middleware).get("/").status_code == 200
+    for _ in range(2):
+        with pytest.raises(ValueError, match=message):
+            client_for(inside).get("/")
+
+
+def test_what_to_keep_is_a_list() -> None:
+    session = Session(a=1, b=2)
+    with pytest.raises(ValueError, match="the text 'ab'"):
+        session.rotate(keep="ab")
+    assert not session.modified
+    session.rotate()
+    assert (dict(session), session.modified) == ({"a": 1, "b": 2}, True)
+
+
+def test_what_would_end_the_cookie_is_refused() -> None:
+    with pytest.raises(ValueError, match="semicolons"):
+        SessionMiddleware(Starlette(), "key", path="/; Domain=example.org")
+
+
+def test_a_safe_session_that_is_only_looked_at_is_not_set_again(client_for: ClientFor) -> None:
+    client = safe_client(client_for)
+    client.post("/put", json={"other": 1})
+
+    assert "set-cookie" not in client.get("/append").headers

@@ -4,17 +4,51 @@ RULES
 
 Names are lower-case bytes and values latin-1 bytes, in a list of pairs. `Headers` only reads it;
 `MutableHeaders` changes that very list, so that the changes go out with the message it belongs to.
+
+SECURITY: what is set by name and value is checked, since a line break in it would begin another
+header, or the body (RFC 9110, section 5.5). What is put into the list of byte pairs is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, TypeVar, overload
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Final, TypeVar, overload
 
-__all__ = ["Headers", "MutableHeaders"]
+from bolide.exceptions import BolideError
+
+__all__ = ["Headers", "IllegalHeader", "MutableHeaders", "refuse_illegal"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 T = TypeVar("T")
+
+# Of names only what would make something else of them; servers may be stricter.
+_NAME: Final = re.compile(rb"[^\x00-\x20\x7f:]+")
+_NOT_IN_VALUES: Final = re.compile(rb"[\r\n\x00]")
+
+
+class IllegalHeader(BolideError, ValueError):
+    """A header has a line break or a null byte in it, or a name that is none."""
+
+
+def refuse_illegal(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Check headers that are to go out.
+
+    Raises:
+        IllegalHeader: A value has a line break or a null byte in it, or a name is empty, or has
+            white space, a colon or a control character in it.
+    """
+    for name, value in headers:
+        if _NAME.fullmatch(name) is None:
+            raise IllegalHeader(
+                f"The header {name.decode('latin-1')!r} has an illegal name. Take out white space,"
+                " colons and control characters."
+            )
+        if _NOT_IN_VALUES.search(value) is not None:
+            raise IllegalHeader(
+                f"The header {name.decode('latin-1')!r} has the value {value.decode('latin-1')!r}."
+                " Take out the line breaks and null bytes."
+            )
 
 
 class Headers(Mapping[str, str]):
@@ -125,7 +159,11 @@ class Headers(Mapping[str, str]):
 
 
 class MutableHeaders(Headers):
-    """Headers to read and to change; see `Headers` for the arguments."""
+    """Headers to read and to change; see `Headers` for the arguments.
+
+    What sets a value raises `ValueError` if there is a line break or a null byte in it, or a name
+    is no name.
+    """
 
     @property
     def raw(self) -> RawHeaders:
@@ -134,13 +172,14 @@ class MutableHeaders(Headers):
 
     def __setitem__(self, key: str, value: str) -> None:
         """Set the only value of a name, in the place of its first one."""
-        headers, name, raw_value = self._list, _name(key), value.encode("latin-1")
+        headers, new = self._list, _pair(key, value)
+        name = new[0]
         for place, (other, _) in enumerate(headers):
             if other == name:
                 later = [pair for pair in headers[place + 1 :] if pair[0] != name]
-                headers[place:] = [(name, raw_value), *later]
+                headers[place:] = [new, *later]
                 return
-        headers.append((name, raw_value))
+        headers.append(new)
 
     def __delitem__(self, key: str) -> None:
         """Remove all values of a name, if there are any."""
@@ -163,7 +202,7 @@ class MutableHeaders(Headers):
         present = self.get(key)
         if present is not None:
             return present
-        self._list.append((_name(key), value.encode("latin-1")))
+        self._list.append(_pair(key, value))
         return value
 
     def update(self, other: Mapping[str, str]) -> None:
@@ -173,7 +212,7 @@ class MutableHeaders(Headers):
 
     def append(self, key: str, value: str) -> None:
         """Add a value to those that a name has."""
-        self._list.append((_name(key), value.encode("latin-1")))
+        self._list.append(_pair(key, value))
 
     def add_vary_header(self, vary: str) -> None:
         """Say that the response depends on one more request header (RFC 9110, section 12.5.5)."""
@@ -182,6 +221,14 @@ class MutableHeaders(Headers):
 
 def _name(key: str) -> bytes:
     return key.lower().encode("latin-1")
+
+
+def _pair(key: str, value: str) -> tuple[bytes, bytes]:
+    name, raw_value = key.lower().encode("latin-1"), value.encode("latin-1")
+    # PERF: the checks of `refuse_illegal` without a frame for it.
+    if _NAME.fullmatch(name) is None or _NOT_IN_VALUES.search(raw_value) is not None:
+        refuse_illegal([(name, raw_value)])
+    return name, raw_value
 
 
 def _require_mapping(value: object) -> None:

@@ -15,7 +15,16 @@ from typing import Literal
 from bolide._http.dates import format_date
 from bolide.exceptions import BolideError
 
-__all__ = ["IllegalCookieAttribute", "format_cookie", "parse_cookies"]
+__all__ = [
+    "CookieTooLarge",
+    "DroppedCookie",
+    "IllegalCookieAttribute",
+    "format_cookie",
+    "parse_cookies",
+    "refuse_dropped",
+    "refuse_large",
+    "refuse_separators",
+]
 
 # A backslash and three octal digits stand for a byte, a backslash and anything else for the latter.
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
@@ -26,7 +35,60 @@ _CODEC = SimpleCookie()
 
 
 class IllegalCookieAttribute(BolideError, CookieError, ValueError):
-    """An attribute of a cookie holds a character that would end it, or the header."""
+    """A cookie has an illegal name, or a character that would end an attribute or the header."""
+
+
+class DroppedCookie(BolideError, ValueError):
+    """A cookie has attributes with which browsers drop it, without a word."""
+
+
+class CookieTooLarge(BolideError, ValueError):
+    """A cookie is larger than what browsers keep."""
+
+
+def refuse_dropped(
+    name: str,
+    *,
+    path: str | None = "/",
+    domain: str | None = None,
+    secure: bool = False,
+    samesite: str | None = None,
+    partitioned: bool = False,
+) -> None:
+    """Check a cookie against the rules of browsers (RFC 6265bis, sections 4.1.3 and 5.7).
+
+    Raises:
+        DroppedCookie: Browsers would drop it.
+    """
+    # Browsers tell the prefixes in any case (section 5.7, steps 20 and 21).
+    is_host = name.lower().startswith("__host-")
+    if not secure:
+        reason = None
+        if is_host or name.lower().startswith("__secure-"):
+            reason = "its prefix"
+        elif samesite is not None and samesite.lower() == "none":
+            reason = "SameSite=None"
+        elif partitioned:
+            reason = "Partitioned"
+        if reason is not None:
+            raise DroppedCookie(f"The cookie {name!r} has to be Secure because of {reason}.")
+    if is_host and (path != "/" or domain is not None):
+        raise DroppedCookie(
+            f"The cookie {name!r} has to have the path '/', and no domain, because of its prefix."
+        )
+
+
+def refuse_large(name: str, size: int, max_size: int) -> None:
+    """Check the size of a cookie: that of the Set-Cookie header, in bytes.
+
+    Raises:
+        CookieTooLarge: It is larger than `max_size`.
+    """
+    if size > max_size:
+        raise CookieTooLarge(
+            f"The cookie {name!r} takes {size} bytes. That is more than max_cookie_size, {max_size}"
+            " bytes, and browsers would drop it."
+        )
 
 
 def parse_cookies(header: str) -> dict[str, str]:
@@ -84,8 +146,9 @@ def format_cookie(
 
     Raises:
         AssertionError: If `samesite` is another word.
-        http.cookies.CookieError: If `name` is not a token, or the name of an attribute.
-        IllegalCookieAttribute: If an attribute holds a control character or a semicolon.
+        IllegalCookieAttribute: If `name` is not a token, or the name of an attribute, or if an
+            attribute holds a control character or a semicolon. It is also a
+            `http.cookies.CookieError`.
         ValueError: If `expires` is a time in another zone, or in none, or if this Python cannot
             write `partitioned`.
     """
@@ -97,7 +160,10 @@ def format_cookie(
     coded = _CODEC.value_encode(value)[1]
     # The coded form stands for the value, too: newer Pythons refuse control characters in either,
     # and in the coded one they are harmless octal escapes.
-    morsel.set(name, coded, coded)
+    try:
+        morsel.set(name, coded, coded)
+    except CookieError as exc:
+        raise IllegalCookieAttribute(f"{exc}. It is to be the name of a cookie.") from None
     attributes = {
         "max-age": max_age,
         "expires": _gmt(expires) if isinstance(expires, datetime) else expires,
@@ -110,12 +176,17 @@ def format_cookie(
     }
     for attribute, setting in attributes.items():
         if setting is not None:
-            _refuse_separators(name, attribute, setting)
+            refuse_separators(name, attribute, setting)
             morsel[attribute] = setting
     return morsel.OutputString()
 
 
-def _refuse_separators(name: str, attribute: str, setting: object) -> None:
+def refuse_separators(name: str, attribute: str, setting: object) -> None:
+    """Check one attribute of a cookie.
+
+    Raises:
+        IllegalCookieAttribute: It is a text with a control character or a semicolon.
+    """
     # SECURITY: http.cookies writes attributes as they are, so that "/; Domain=example.com" as a
     # path would set the domain, and a line break would begin another header.
     if isinstance(setting, str) and _NOT_IN_ATTRIBUTES.search(setting):

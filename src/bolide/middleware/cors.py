@@ -6,15 +6,21 @@ A browser asks before a request that a page could not have made without scripts:
 OPTIONS request that is answered here. Every other request goes to the application, and its response
 gets headers that say whether the page may read it. This protects readers from pages, not the
 application from requests.
+
+SECURITY: a safe middleware refuses what would let pages of anybody read what is personal, and takes
+origins apart before it compares them, so that an expression cannot match what is no origin.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Final
 
 from bolide._data.headers import Headers, MutableHeaders
+from bolide._http.origin import Origin, parse_origin
+from bolide._policy import policy_of
+from bolide.exceptions import BolideError
 from bolide.middleware._filter import SendFilter, editable
 from bolide.responses import PlainTextResponse, Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,11 +39,19 @@ _PREFLIGHT_VARY: Final = (
 )
 
 
+# What would end a header, if it were sent back.
+_UNSENDABLE: Final = re.compile(r"[\r\n\x00]")
+
+
+class UnsafeCORS(BolideError, ValueError):
+    """Pages of origins that nobody had in mind could read responses."""
+
+
 class CORSMiddleware:
     """Adds the headers of cross-origin resource sharing.
 
-    To have them on responses to server errors too, wrap the whole application:
-    `app = CORSMiddleware(app, ...)`.
+    Responses to server errors have them, too, in a `Bolide`. In a `Starlette`, wrap the whole
+    application for that: `app = CORSMiddleware(app, ...)`.
 
     Args:
         app: The application to wrap.
@@ -49,6 +63,14 @@ class CORSMiddleware:
         allow_private_network: Whether pages of public networks may ask a private one.
         expose_headers: Response headers that scripts may read.
         max_age: For how many seconds a browser may remember the answer to a preflight.
+        safe: Whether to refuse `*`, or an expression that matches anything, with credentials, a
+            text where a list belongs, what is no origin, and an expression with an unescaped dot;
+            and to compare origins in their normal form. By default what the application says,
+            `Policy.safe_cors`.
+
+    Raises:
+        ValueError: Something of this is to be refused; if only the application says so, this is
+            raised when it starts, or else at each request.
     """
 
     def __init__(
@@ -62,7 +84,22 @@ class CORSMiddleware:
         allow_private_network: bool = False,
         expose_headers: Collection[str] = (),
         max_age: int = 600,
+        *,
+        safe: bool | None = None,
     ) -> None:
+        lists = {
+            "allow_origins": allow_origins,
+            "allow_methods": allow_methods,
+            "allow_headers": allow_headers,
+            "expose_headers": expose_headers,
+        }
+        # None until it is known what the application says.
+        self._safe: bool | None = None
+        self._fault: str | None = find_fault(lists, allow_origin_regex, allow_credentials)
+        if safe is not None:
+            self._settle(safe=safe)
+        parsed = (parse_origin(str(origin)) for origin in allow_origins)
+        self._origins: set[Origin] = {origin for origin in parsed if origin is not None}
         self.app = app
         self.allow_origins = allow_origins
         self.allow_methods: Collection[str] = ALL_METHODS if "*" in allow_methods else allow_methods
@@ -101,6 +138,8 @@ class CORSMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
+        if self._safe is None and "app" in scope:
+            self._settle(safe=policy_of(scope).safe_cors)
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -114,8 +153,25 @@ class CORSMiddleware:
         else:
             await self.simple_response(scope, receive, send, headers)
 
+    def _settle(self, *, safe: bool) -> None:
+        if safe and self._fault is not None:
+            raise UnsafeCORS(self._fault)
+        self._safe = safe
+
     def is_allowed_origin(self, origin: str) -> bool:
         """Say whether pages of an origin may read responses."""
+        # SECURITY: it is sent back; servers may let such bytes through.
+        if _UNSENDABLE.search(origin) is not None:
+            return False
+        if self._safe and not self.allow_all_origins:
+            parsed = parse_origin(origin)
+            return parsed is not None and (
+                parsed in self._origins
+                or (
+                    self.allow_origin_regex is not None
+                    and self.allow_origin_regex.fullmatch(str(parsed)) is not None
+                )
+            )
         return (
             self.allow_all_origins
             or (
@@ -141,7 +197,9 @@ class CORSMiddleware:
 
         requested = request_headers.get("access-control-request-headers")
         if requested is not None:
-            if self.allow_all_headers:
+            if _UNSENDABLE.search(requested) is not None:
+                failures.append("headers")
+            elif self.allow_all_headers:
                 headers["Access-Control-Allow-Headers"] = requested
             elif any(
                 name.strip().lower() not in self.allow_headers for name in requested.split(",")
@@ -197,3 +255,56 @@ class _CORSFilter(SendFilter):
 
     def on_start(self, message: Message) -> Awaitable[None]:
         return self._middleware.send(message, self.send, self._request_headers)
+
+
+def find_fault(
+    lists: Mapping[str, Collection[str]], origin_regex: str | None, allow_credentials: bool
+) -> str | None:
+    """Say why a configuration is not safe; None if it is.
+
+    Args:
+        lists: The parameters that have to be lists, by name.
+        origin_regex: The expression for more origins.
+        allow_credentials: Whether requests may carry cookies and the like.
+    """
+    for name, values in lists.items():
+        # A part of the text would be in it: with "https://example.org", also "https://example.o".
+        if isinstance(values, str):
+            return f"{name} has to be a list, not the text {values!r}."
+    for origin in lists["allow_origins"]:
+        if origin == "*":
+            if allow_credentials:
+                return (
+                    "allow_origins=['*'] with allow_credentials would let pages of anybody act as"
+                    " the user. Name the origins."
+                )
+        elif parse_origin(str(origin)) is None:
+            return (
+                f"{origin!r} in allow_origins is no origin: it is a scheme, a host and perhaps a"
+                " port, as in 'https://app.example.com'."
+            )
+    if origin_regex is None:
+        return None
+    if _has_bare_dot(origin_regex):
+        return (
+            f"allow_origin_regex {origin_regex!r} has a dot that matches any character."
+            r" Write it as \."
+        )
+    matches = re.compile(origin_regex).fullmatch
+    if allow_credentials and any(matches(origin) for origin in _ORIGINS_OF_NOBODY):
+        return (
+            f"allow_origin_regex {origin_regex!r} with allow_credentials would let pages of anybody"
+            " act as the user. Name the origins."
+        )
+    return None
+
+
+# Nobody can have this host (RFC 6761, section 6.4).
+_ORIGINS_OF_NOBODY: Final = ("https://nobody.invalid", "http://nobody.invalid")
+
+# What is escaped, or in brackets, is no bare dot; nor is one that is repeated, as in `.*`.
+_BARE_DOT: Final = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*+\]|(\.)(?![*+?{])", re.DOTALL)
+
+
+def _has_bare_dot(expression: str) -> bool:
+    return any(match[1] for match in _BARE_DOT.finditer(expression))

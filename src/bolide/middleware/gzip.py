@@ -8,6 +8,12 @@ RULES
 - Left alone from the start: what has an encoding already, ranges, and types that do not compress.
 - Every other response says that it depends on Accept-Encoding, also to a client that does not take
   gzip: a cache has to know.
+- What is strict follows RFC 9110 where Starlette does not: qualities count in Accept-Encoding, a
+  compressed body has a weak entity tag, and `no-transform` is obeyed.
+
+SECURITY: where a response repeats what its client sent next to a secret, its compressed length
+tells of the secret (BREACH). A response that sets cookies is the likeliest to hold one, and is left
+alone if strict; that is a rule of thumb, and tokens in pages have to be masked all the same.
 
 THEORY OF OPERATION
 
@@ -24,10 +30,13 @@ from collections.abc import Iterable
 from typing import Final, NoReturn, Protocol
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
 from bolide._data.headers import Headers
+from bolide._http.accept_encoding import takes_gzip
+from bolide._policy import policy_of
 from bolide.middleware._filter import editable
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,6 +59,12 @@ DEFAULT_EXCLUDED_CONTENT_TYPES: Final[tuple[str, ...]] = (
     "video/*",
 )
 """Media types that are compressed already, or have to arrive as they are sent."""
+
+_MAX_DONE_HERE: Final = 64 * 1024
+"""How many bytes of one response are compressed in the event loop before other tasks run."""
+
+_COST_OF_PIECE: Final = 1024
+"""What compressing and flushing a piece costs besides its bytes, counted as such."""
 
 _MAX_THREADS: Final = 40
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("bolide_gzip_limiter")
@@ -76,6 +91,9 @@ class GZipMiddleware:
         compresslevel: From 1, fast, to 9, small.
         thread_minimum_size: From how many bytes on a piece is compressed in a worker thread.
         exclude_content_types: Media types to leave alone; `image/*` for all of a kind.
+        strict: Whether to follow RFC 9110 in full, and to leave responses alone that set cookies;
+            by default what the application says, `Policy.strict_compression`.
+        compress_with_cookies: Compress responses that set cookies, too, if strict.
     """
 
     def __init__(
@@ -86,12 +104,16 @@ class GZipMiddleware:
         thread_minimum_size: int = 128 * 1024,
         *,
         exclude_content_types: tuple[str, ...] = DEFAULT_EXCLUDED_CONTENT_TYPES,
+        strict: bool | None = None,
+        compress_with_cookies: bool = False,
     ) -> None:
         self.app = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
         self.exclude_content_types: tuple[str, ...] = _normalised(exclude_content_types)
+        self._strict = strict
+        self._compress_with_cookies = compress_with_cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
@@ -99,7 +121,9 @@ class GZipMiddleware:
             await self.app(scope, receive, send)
             return
         responder: IdentityResponder
-        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+        strict = policy_of(scope).strict_compression if self._strict is None else self._strict
+        accepted = Headers(scope=scope).getlist("accept-encoding")
+        if takes_gzip(",".join(accepted)) if strict else "gzip" in "".join(accepted[:1]):
             responder = GZipResponder(
                 self.app,
                 self.minimum_size,
@@ -111,12 +135,21 @@ class GZipMiddleware:
             responder = IdentityResponder(
                 self.app, self.minimum_size, exclude_content_types=self.exclude_content_types
             )
+        responder.strict = strict
+        responder.compress_with_cookies = self._compress_with_cookies
         await responder(scope, receive, send)
 
 
 class IdentityResponder:
-    """Handles one request of a client that does not take gzip."""
+    """Handles one request of a client that does not take gzip.
 
+    Attributes:
+        strict: See `GZipMiddleware`.
+        compress_with_cookies: See `GZipMiddleware`.
+    """
+
+    strict: bool = False
+    compress_with_cookies: bool = False
     content_encoding: str | None = None
     send: Send
     initial_message: Message
@@ -141,6 +174,7 @@ class IdentityResponder:
         self.content_encoding_set: bool = False
         self.content_type_is_excluded: bool = False
         self.partial_response: bool = False
+        self._is_forbidden = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application, for one request."""
@@ -149,7 +183,12 @@ class IdentityResponder:
 
     @property
     def _is_left_alone(self) -> bool:
-        return self.content_encoding_set or self.content_type_is_excluded or self.partial_response
+        return (
+            self.content_encoding_set
+            or self.content_type_is_excluded
+            or self.partial_response
+            or self._is_forbidden
+        )
 
     async def send_with_compression(self, message: Message) -> None:
         """Take a message of the application."""
@@ -161,6 +200,10 @@ class IdentityResponder:
             self.content_encoding_set = "content-encoding" in headers
             self.content_type_is_excluded = _is_excluded(content_type, self.exclude_content_types)
             self.partial_response = message["status"] == 206
+            if self.strict:
+                self._is_forbidden = _forbids_transforming(headers) or (
+                    "set-cookie" in headers and not self.compress_with_cookies
+                )
             if self._is_left_alone:
                 self.started = True
                 await self.send(message)
@@ -199,6 +242,10 @@ class IdentityResponder:
         headers.add_vary_header("Accept-Encoding")
         if self.content_encoding is not None:
             headers["content-encoding"] = self.content_encoding
+            etag = headers.get("etag")
+            if self.strict and etag is not None and not etag.startswith("W/"):
+                # A strong one vouches for every byte (RFC 9110, section 8.8.1).
+                headers["etag"] = f"W/{etag}"
             if length is None or start.get("trailers", False):
                 del headers["content-length"]
             else:
@@ -228,6 +275,7 @@ class GZipResponder(IdentityResponder):
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
         self._compressor: Compressor | None = None
+        self._done_here = 0
 
     @property
     def compressor(self) -> Compressor:
@@ -240,6 +288,11 @@ class GZipResponder(IdentityResponder):
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
         """Compress a piece of the body so that the client can read it at once."""
         if len(body) < self.thread_minimum_size:
+            # SECURITY: neither what makes the pieces nor a server need ever wait for anything.
+            self._done_here += len(body) + _COST_OF_PIECE
+            if self._done_here >= _MAX_DONE_HERE:
+                self._done_here = 0
+                await anyio.lowlevel.checkpoint()
             return self._compress(body, more_body)
         limiter = _limiter.get(None)
         if limiter is None:
@@ -255,6 +308,12 @@ class GZipResponder(IdentityResponder):
 async def unattached_send(message: Message) -> NoReturn:
     """Stand in for the send channel of a responder that was not called yet."""
     raise RuntimeError("send awaitable not set")
+
+
+def _forbids_transforming(headers: Headers) -> bool:
+    """Say whether a response is to arrive as it is (RFC 9111, section 5.2.2.6)."""
+    directives = ",".join(headers.getlist("cache-control")).split(",")
+    return any(directive.strip().lower() == "no-transform" for directive in directives)
 
 
 def _normalised(content_types: Iterable[str]) -> tuple[str, ...]:

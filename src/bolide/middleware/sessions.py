@@ -5,17 +5,23 @@ RULES
 The session is in the cookie itself: readable by the client, but not changeable. It is written back
 when it has changed, and only then; a response that has looked at it says that it depends on the
 cookie. Cookies are those of Starlette, so that switching logs nobody out.
+
+SECURITY: a safe middleware signs a cookie together with its name, so that one that was made for
+something else is no session. It still reads the cookies of one that is not safe, which nobody can
+make who has not got the key; `accept_unsalted=False` ends that when the last of them has expired.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final, Literal, cast
 
 from bolide._data.secret import Secret
-from bolide.exceptions import MissingExtra
+from bolide._http.cookies import refuse_dropped, refuse_large, refuse_separators
+from bolide._policy import policy_of
+from bolide.exceptions import BolideError, MissingExtra
 from bolide.middleware._filter import SendFilter, editable
 from bolide.requests import HTTPConnection
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,14 +40,19 @@ except ModuleNotFoundError:
 
 __all__ = ["Session", "SessionMiddleware"]
 
-_MISSING: Final = object()
+_MIN_KEY_BYTES: Final = 16
+_MAX_COOKIE_BYTES: Final = 4093
+
+
+class ShortKey(BolideError, ValueError):
+    """A secret key can be guessed."""
 
 
 class Session(dict[str, Any]):
     """A dict that knows whether it was looked at and whether it was changed.
 
-    A change inside a value, such as appending to a list in it, is not seen: set the value again,
-    or call `mark_modified`.
+    A change inside a value, such as appending to a list in it, is not seen here: a safe
+    `SessionMiddleware` sees it; for another, set the value again, or call `mark_modified`.
 
     Attributes:
         accessed: Whether it was looked at.
@@ -59,6 +70,27 @@ class Session(dict[str, Any]):
         """Say that it was changed."""
         self.accessed = True
         self.modified = True
+
+    def rotate(self, *, keep: Iterable[str] | None = None) -> None:
+        """Begin a new session: call it when somebody logs in or out.
+
+        The client gets a new cookie. The old one cannot be taken back, since the session is in it,
+        but it holds no more than it did.
+
+        Args:
+            keep: The keys to take along; by default all.
+
+        Raises:
+            ValueError: A single text.
+        """
+        # SECURITY: the letters of a text would be its keys.
+        if isinstance(keep, str):
+            raise ValueError(f"A list of keys is wanted, not the text {keep!r}.")
+        self.mark_modified()
+        if keep is not None:
+            kept = set(keep)
+            for key in [key for key in self if key not in kept]:
+                super().__delitem__(key)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.mark_modified()
@@ -117,6 +149,16 @@ class SessionMiddleware:
         https_only: Send the cookie over HTTPS only.
         domain: The domain that the cookie is sent to; by default this host only.
         partitioned: Keep the cookie apart for each top-level site.
+        safe: Whether keys need 16 bytes, a session that browsers would drop is an error, cookies
+            are Secure over HTTPS in any case, are signed with their name, and changes inside
+            values are seen; by default what the application says, `Policy.safe_sessions`.
+        accept_unsalted: Whether a safe middleware takes cookies that were signed without their
+            name, as Starlette signs them.
+
+    Raises:
+        ValueError: There is no key; or the name, path or domain has a semicolon or a control
+            character in it. Safe: a key is short, or browsers would drop the cookie; if only the
+            application says that it shall be safe, this is raised at each request.
     """
 
     def __init__(
@@ -130,15 +172,31 @@ class SessionMiddleware:
         https_only: bool = False,
         domain: str | None = None,
         partitioned: bool = False,
+        *,
+        safe: bool | None = None,
+        accept_unsalted: bool = True,
     ) -> None:
         keys = [secret_key] if isinstance(secret_key, str | Secret) else list(secret_key)
         if not keys:
             raise ValueError("A session needs at least one secret key to be signed with.")
         self.app = app
+        attributes = {
+            "name": session_cookie,
+            "path": path,
+            "same_site": same_site,
+            "domain": domain,
+        }
+        for attribute, text in attributes.items():
+            refuse_separators(session_cookie, attribute, text)
         # SECURITY: of several keys itsdangerous signs with the last.
-        self.signer: itsdangerous.TimestampSigner = itsdangerous.TimestampSigner(
-            [str(key) for key in reversed(keys)]
+        reversed_keys = [str(key) for key in reversed(keys)]
+        self.signer: itsdangerous.TimestampSigner = itsdangerous.TimestampSigner(reversed_keys)
+        # With hmac: salt and key, put one after the other, could be another salt and another key.
+        self._salted = itsdangerous.TimestampSigner(
+            reversed_keys, salt=f"bolide.session.{session_cookie}", key_derivation="hmac"
         )
+        self._safe = safe
+        self._accept_unsalted = accept_unsalted
         self.session_cookie = session_cookie
         self.max_age = max_age
         self.path = path
@@ -150,64 +208,131 @@ class SessionMiddleware:
         if partitioned:
             flags.append("partitioned")
         self.security_flags: str = "; ".join(flags)
+        self._https_only = https_only
+        self._fault: ValueError | None = None
+        try:
+            _refuse_short(reversed_keys)
+            refuse_dropped(
+                session_cookie,
+                path=path,
+                domain=domain,
+                secure=https_only,
+                samesite=same_site,
+                partitioned=partitioned,
+            )
+        except ValueError as exc:
+            if safe:
+                raise
+            # It is not known yet what the application says.
+            self._fault = exc
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        safe = policy_of(scope).safe_sessions if self._safe is None else self._safe
+        if safe and self._fault is not None:
+            raise type(self._fault)(*self._fault.args)
         conn: HTTPConnection = HTTPConnection(scope)
-        stored = self._load(conn.cookies.get(self.session_cookie))
-        session = scope["session"] = Session(stored or ())
-        await self.app(
-            scope, receive, _SessionFilter(self, send, session, was_stored=stored is not None)
-        )
+        stored, payload = self._load(conn.cookies.get(self.session_cookie), safe=safe)
+        session = scope["session"] = Session(stored)
+        await self.app(scope, receive, _SessionFilter(self, send, session, scope, safe, payload))
 
-    def _load(self, cookie: str | None) -> dict[str, Any] | None:
-        """Give what a cookie holds, or None if there is none or it is not one of ours."""
+    def _load(self, cookie: str | None, *, safe: bool) -> tuple[dict[str, Any], bytes | None]:
+        """Give what a cookie holds, and as which JSON; nothing if it is not one of ours."""
         if cookie is None:
-            return None
+            return {}, None
         try:
-            data: Any = json.loads(
-                b64decode(self.signer.unsign(cookie.encode("utf-8"), max_age=self.max_age))
-            )
+            payload = b64decode(self._unsign(cookie.encode("utf-8"), safe=safe))
+            data: Any = json.loads(payload)
         except (itsdangerous.BadSignature, ValueError):
-            return None
+            return {}, None
         # The keys of a JSON object are strings.
-        return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+        return (cast("dict[str, Any]", data), payload) if isinstance(data, dict) else ({}, None)
 
-    def cookie_for(self, session: Session, *, was_stored: bool) -> str | None:
-        """Give the Set-Cookie header that a session needs at the end of a request, if any."""
-        if not session.modified:
+    def _unsign(self, cookie: bytes, *, safe: bool) -> bytes:
+        if safe:
+            try:
+                return self._salted.unsign(cookie, max_age=self.max_age)
+            except itsdangerous.BadSignature:
+                if not self._accept_unsalted:
+                    raise
+        return self.signer.unsign(cookie, max_age=self.max_age)
+
+    def cookie_for(
+        self, session: Session, scope: Scope, *, safe: bool, payload: bytes | None
+    ) -> str | None:
+        """Give the Set-Cookie header that a session needs at the end of a request, if any.
+
+        Args:
+            session: The session, which has been looked at.
+            scope: The scope of the request.
+            safe: Whether the rules of a safe middleware hold.
+            payload: The JSON that the session came as, if it came at all.
+
+        Raises:
+            ValueError: The session is too large for browsers, where that is not allowed.
+        """
+        if not session.modified and not safe:
             return None
+        flags = self.security_flags
+        if safe and not self._https_only and scope.get("scheme") in ("https", "wss"):
+            flags = f"{flags}; secure"
         if session:
-            data = self.signer.sign(b64encode(json.dumps(session).encode("utf-8"))).decode("utf-8")
+            data = json.dumps(session).encode("utf-8")
+            if not session.modified and data == payload:
+                return None
+            signer = self._salted if safe else self.signer
+            signed = signer.sign(b64encode(data)).decode("utf-8")
             lifetime = "" if self.max_age is None else f"Max-Age={self.max_age}; "
-            return (
-                f"{self.session_cookie}={data}; path={self.path}; {lifetime}{self.security_flags}"
-            )
-        if was_stored:
+            cookie = f"{self.session_cookie}={signed}; path={self.path}; {lifetime}{flags}"
+            if safe:
+                max_size = policy_of(scope).max_cookie_size
+                refuse_large(self.session_cookie, len(cookie), max_size or _MAX_COOKIE_BYTES)
+            return cookie
+        if session.modified and payload is not None:
             expires = "expires=Thu, 01 Jan 1970 00:00:00 GMT"
-            return f"{self.session_cookie}=null; path={self.path}; {expires}; {self.security_flags}"
+            return f"{self.session_cookie}=null; path={self.path}; {expires}; {flags}"
         return None
 
 
+def _refuse_short(keys: list[str]) -> None:
+    for key in keys:
+        size = len(key.encode())
+        if size < _MIN_KEY_BYTES:
+            raise ShortKey(
+                f"A secret key of a session has {size} bytes, and should have {_MIN_KEY_BYTES} at"
+                " the least. Make one with `secrets.token_urlsafe(32)`."
+            )
+
+
 class _SessionFilter(SendFilter):
-    __slots__ = ("_middleware", "_session", "_was_stored")
+    __slots__ = ("_middleware", "_payload", "_safe", "_scope", "_session")
 
     def __init__(
-        self, middleware: SessionMiddleware, send: Send, session: Session, *, was_stored: bool
+        self,
+        middleware: SessionMiddleware,
+        send: Send,
+        session: Session,
+        scope: Scope,
+        safe: bool,
+        payload: bytes | None,
     ) -> None:
         self.send = send
         self._middleware = middleware
         self._session = session
-        self._was_stored = was_stored
+        self._scope = scope
+        self._safe = safe
+        self._payload = payload
 
     def on_start(self, message: Message) -> Awaitable[None]:
         if self._session.accessed:
             message, headers = editable(message)
             headers.add_vary_header("Cookie")
-            cookie = self._middleware.cookie_for(self._session, was_stored=self._was_stored)
+            cookie = self._middleware.cookie_for(
+                self._session, self._scope, safe=self._safe, payload=self._payload
+            )
             if cookie is not None:
                 headers.append("Set-Cookie", cookie)
         return self.send(message)
