@@ -62,5 +62,7 @@ nitpick_ignore_regex = [
     # Type variables and private classes, which have no page of their own.
     (r"py:.*", r".*\b(K|P|T|T_co|V|V_co|StateT|AppType|P\.args|P\.kwargs)"),
     (r"py:.*", r"(bolide\..*\.)?_.*"),
+    # The options of an application, which are described as attributes of its policy.
+    (r"py:.*", r"PolicyOptions"),
     (r"py:.*", r"bolide\._.*"),
 ]

@@ -8,11 +8,15 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from bolide._connection import ClientDisconnect
 from bolide._disconnect import (
+    cancel_on_disconnect,
     reports_disconnect_on_send,
     run_until_disconnect,
     wait_for_disconnect,
+    wait_until_client_left,
 )
+from bolide.requests import Request
 from bolide.types import Message, Scope
 
 pytestmark = pytest.mark.anyio
@@ -140,3 +144,79 @@ async def test_a_cancellation_from_outside_goes_through_both_sides() -> None:
             cancelled.append("went on")
 
     assert sorted(cancelled) == ["disconnected", "work"]
+
+
+async def test_waiting_until_the_client_has_left_leaves_the_body_to_others() -> None:
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request", "body": b"b"},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    scope: Scope = {"type": "http"}
+    request: Request[Any] = Request(scope, receive)
+    assert await request.is_disconnected() is False
+
+    await wait_until_client_left(scope, receive)
+
+    assert messages == []
+    assert await request.body() == b"ab"
+    assert await request.is_disconnected() is True
+
+
+async def test_what_is_done_in_a_context_is_cancelled_on_disconnect() -> None:
+    gone = anyio.Event()
+    events: list[str] = []
+
+    async def work() -> None:
+        async with cancel_on_disconnect(gone.wait):
+            gone.set()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                events.append("cancelled")
+        events.append("went on")
+
+    with pytest.raises(ClientDisconnect):
+        await work()
+
+    assert events == ["cancelled"]
+
+
+async def test_a_context_that_comes_to_its_end_is_left_as_ever() -> None:
+    async with cancel_on_disconnect(anyio.sleep_forever):
+        await anyio.lowlevel.checkpoint()
+
+    gone = anyio.Event()
+    async with cancel_on_disconnect(gone.wait):
+        await anyio.wait_all_tasks_blocked()
+        # Too late to be cancelled: nothing here waits any more.
+        gone.set()
+
+
+@pytest.mark.parametrize("failing", ["work", "watching"])
+async def test_a_failure_in_a_context_comes_out_bare(failing: str) -> None:
+    error = ValueError("boom")
+
+    async def fail() -> None:
+        raise error
+
+    async def run() -> None:
+        async with cancel_on_disconnect(fail if failing == "watching" else anyio.sleep_forever):
+            await (fail() if failing == "work" else anyio.sleep_forever())
+
+    with pytest.raises(ValueError) as caught:
+        await run()
+
+    assert caught.value is error
+
+
+async def test_a_cancellation_from_outside_is_no_disconnect() -> None:
+    with anyio.move_on_after(0) as scope:
+        async with cancel_on_disconnect(anyio.sleep_forever):
+            await anyio.sleep_forever()
+
+    assert scope.cancelled_caught

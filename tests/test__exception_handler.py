@@ -52,8 +52,8 @@ async def test_the_default_handlers_need_no_thread(
     async def no_threads(*args: Any) -> None:
         raise NotImplementedError
 
-    for module in (_exception_handler, _dispatch):
-        monkeypatch.setattr(module, "run_in_threadpool", no_threads)
+    monkeypatch.setattr(_exception_handler, "run_in_threadpool", no_threads)
+    monkeypatch.setattr(_dispatch, "run_endpoint", no_threads)
     sent: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bolide import responses
 from bolide._async import create_collapsing_task_group
+from bolide._policy import Policy
 from bolide.background import BackgroundTask
 from bolide.datastructures import URL
 from bolide.requests import ClientDisconnect
@@ -615,3 +616,21 @@ def test_the_exceptions_of_ranges_tell_what_to_answer() -> None:
     assert MalformedRangeHeader().content == "Malformed range header."
     assert MalformedRangeHeader("other").content == "other"
     assert RangeNotSatisfiable(7).max_size == 7
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("cut", "body"), [(True, b""), (False, b"ab")])
+async def test_the_application_says_whether_a_stream_that_its_status_forbids_is_sent(
+    cut: bool, body: bytes
+) -> None:
+    class App:
+        policy = Policy(cut_forbidden_bodies=cut)
+
+    send = Recorder()
+    scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "app": App()}
+    response = StreamingResponse([b"a", b"b"], 204, {"content-length": "2"})
+    await response(scope, no_receive, send)
+
+    assert b"".join(message["body"] for message in send.messages[1:]) == body
+    headers = send.messages[0]["headers"]
+    assert headers == ([] if cut else [(b"content-length", b"2")])

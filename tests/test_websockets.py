@@ -906,3 +906,24 @@ async def test_the_response_of_a_handler_is_sent_even_if_the_server_may_not_know
     await handling(websocket_scope(), server.receive, server.send)
 
     assert [message["type"] for message in server.sent] == [HTTP_START, HTTP_BODY]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"subprotocol": "a\r\nb"},
+        {"headers": [(b"a", b"1"), (b"b", b"2\n")]},
+        {"headers": [(b"a\0", b"1")]},
+    ],
+)
+async def test_what_would_end_a_header_of_the_handshake_is_refused(
+    arguments: dict[str, Any],
+) -> None:
+    server = Server(CONNECT)
+
+    with pytest.raises(ValueError, match="The header"):
+        await server.websocket.accept(**arguments)
+
+    assert server.sent == []
+    await server.websocket.accept()

@@ -172,7 +172,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def draining(self) -> Draining:
-        """Whether the outermost application is about to stop: `is_set()`, or `await wait()`."""
+        """Tells whether the server is about to stop, by `is_set()` and `await wait()`."""
         return draining_of(self.scope)
 
     def url_for(self, name: str, /, **path_params: Any) -> URL:

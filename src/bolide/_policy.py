@@ -6,14 +6,15 @@ these values stand here: the defaults of the class are Starlette's, and `BOLIDE`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypedDict
 
 from bolide.exceptions import BolideError
 
-__all__ = ["BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
+__all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,40 +22,116 @@ class Policy:
     """Choices of an application; the defaults are what Starlette does.
 
     Attributes:
-        nested_lifespans: Run the lifespans of mounted applications, too.
+        nested_lifespans: Run the lifespans of mounted applications, too, at any depth.
         errors_inside_middleware: Answer an error that nothing else handles inside the user's
             middleware, so that this sees the 500 like any other response.
         max_replay_size: How many bytes of a body are kept so that it can be read again, by
             `stream()` or by an application behind middleware. 0 keeps none.
+        max_buffer_size: How many bytes a body may have that is read as a whole, by `body()` or
+            `json()`. Where `max_body_size` is set for an application, a mount or a route, that
+            holds instead of this and of `max_form_size`. None for any size.
+        max_form_size: How many bytes a form may have, with its files. None for any size.
+        max_form_fields_size: How many bytes all fields of a form that are no files may have; or
+            `max_part_size`, if that is larger. None for any size.
+        max_form_memory: How many bytes of all files of a form may be in memory; a file that would
+            be too much goes to disk. None for any number.
+        max_form_disk_files: How many files of a form may be on disk, and so be open. None for any
+            number that `max_files` allows.
+        max_form_epilogue: How many bytes may follow the last boundary of a multipart form. None for
+            any number.
+        strict_forms: Refuse a multipart form that ends early, or in another charset than UTF-8,
+            US-ASCII and ISO 8859-1.
+        safe_filenames: Let `filename` of an upload be only the last component of the name that the
+            client gave, which is in `raw_filename`; refuse control characters in it.
+        max_json_depth: How deeply arrays and objects of a JSON body may be nested; with
+            `refuse_bad_json` only. None for as deep as Python takes.
+        max_json_values: How many values a JSON body may hold; likewise. None for any number.
+        guard_static_files: Hide files whose name, or that of a directory above, begins with a dot,
+            but for `.well-known`; ask the operating system for no name that has a meaning of its
+            own, such as a device of Windows; tell browsers to believe the media type.
         redirect_slashes: What becomes of a path that has a slash at its end, or lacks one, where
             the other form has a route: `"redirect"` sends the client there, `"ignore"` answers
             right away, `"strict"` says 404.
         relative_redirects: Redirect to a path, not to a URL with the host that the client claims.
-        answer_options: Answer OPTIONS with the methods of a path.
-        cut_head_bodies: Send no body to a HEAD request, and stop what would produce it.
+        answer_options: Answer OPTIONS with the methods of all routes of a path, and name them all
+            where a method is refused.
+        cut_head_bodies: Send no body to a HEAD request, and stop what would produce it. A route for
+            HEAD alone comes before one for GET of the same path.
         refuse_bad_json: Answer a malformed JSON body with status 400.
+        negotiate_errors: Answer errors in the form that the client accepts: JSON, HTML or text.
+        debug_for: Who sees tracebacks in debug mode: `"anyone"`, or only `"loopback"` clients, on
+            the machine itself.
         max_endpoint_threads: How many blocking endpoints run at a time; by default they share
             AnyIO's limit with everything else that blocks.
         max_file_threads: How many operations on files run at a time; likewise.
         isolate_background_tasks: Log an error of a background task, and go on with the next one.
-        background_drain_seconds: How long background tasks may go on at shutdown.
-        drain_seconds: How long streams and WebSockets may go on after they were told that the
-            server is to stop. 0 does not tell them.
+        body_idle_seconds: How long each piece of a request body may take to come, once it is
+            asked for; then the answer is 408. 0 for any time.
+        quiet_disconnects: Write one line to the log where a client leaves early, instead of having
+            the server write a traceback.
+        check_websockets: Close a WebSocket with code 1003 where a message is text that should be
+            binary, or the other way round, with 1007 where it is not the JSON that it should be,
+            and with 1008 or 1011 where an `HTTPException` comes too late for a response.
+        max_message_size: The largest message of a WebSocket, in bytes; a larger one closes it with
+            code 1009. None for any.
+        websocket_origins: Whose pages, besides the server's own, may open WebSockets with cookies
+            or a password, as in `["https://app.example.com"]`. None for any.
+        background_drain_seconds: How long background tasks may go on when the server is told to
+            stop. 0 does not stop them.
+        drain_seconds: How long streams and WebSockets may go on then; they are told at once. 0 does
+            not end them.
+        check_cookies: Refuse to set a cookie that browsers drop: with SameSite=None or Partitioned
+            and not Secure, or against the rules of the prefixes `__Host-` and `__Secure-`.
+        max_cookie_size: How many bytes a Set-Cookie header may have; browsers drop larger ones.
+            For the cookie of a safe `SessionMiddleware` it is 4,093 where this is None.
+        safe_sessions: What `SessionMiddleware` does with its `safe` unset.
+        safe_cors: What `CORSMiddleware` does with its `safe` unset.
+        strict_compression: What `GZipMiddleware` does with its `strict` unset.
+        answer_conditions: Answer conditional requests for files with 304 or 412.
+        cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
+        exact_file_lengths: Break off a response if its file has become shorter than announced, and
+            send no more than that if it has become longer.
     """
 
     nested_lifespans: bool = False
     errors_inside_middleware: bool = False
     max_replay_size: int = 0
+    max_buffer_size: int | None = None
+    max_form_size: int | None = None
+    max_form_fields_size: int | None = None
+    max_form_memory: int | None = None
+    max_form_disk_files: int | None = None
+    max_form_epilogue: int | None = None
+    strict_forms: bool = False
+    safe_filenames: bool = False
+    max_json_depth: int | None = None
+    max_json_values: int | None = None
+    guard_static_files: bool = False
     redirect_slashes: Literal["redirect", "strict", "ignore"] = "redirect"
     relative_redirects: bool = False
     answer_options: bool = False
     cut_head_bodies: bool = False
     refuse_bad_json: bool = False
+    negotiate_errors: bool = False
+    debug_for: Literal["anyone", "loopback"] = "anyone"
     max_endpoint_threads: int | None = None
     max_file_threads: int | None = None
     isolate_background_tasks: bool = False
+    body_idle_seconds: float = 0.0
+    quiet_disconnects: bool = False
+    check_websockets: bool = False
+    max_message_size: int | None = None
+    websocket_origins: Collection[str] | None = None
     background_drain_seconds: float = 0.0
     drain_seconds: float = 0.0
+    check_cookies: bool = False
+    max_cookie_size: int | None = None
+    safe_sessions: bool = False
+    safe_cors: bool = False
+    strict_compression: bool = False
+    answer_conditions: bool = False
+    cut_forbidden_bodies: bool = False
+    exact_file_lengths: bool = False
 
     def changed(self, options: Mapping[str, Any]) -> Policy:
         """Give a policy with some choices changed.
@@ -75,16 +152,42 @@ class PolicyOptions(TypedDict, total=False):
     nested_lifespans: bool
     errors_inside_middleware: bool
     max_replay_size: int
+    max_buffer_size: int | None
+    max_form_size: int | None
+    max_form_fields_size: int | None
+    max_form_memory: int | None
+    max_form_disk_files: int | None
+    max_form_epilogue: int | None
+    strict_forms: bool
+    safe_filenames: bool
+    max_json_depth: int | None
+    max_json_values: int | None
+    guard_static_files: bool
     redirect_slashes: Literal["redirect", "strict", "ignore"]
     relative_redirects: bool
     answer_options: bool
     cut_head_bodies: bool
     refuse_bad_json: bool
+    negotiate_errors: bool
+    debug_for: Literal["anyone", "loopback"]
     max_endpoint_threads: int | None
     max_file_threads: int | None
     isolate_background_tasks: bool
+    body_idle_seconds: float
+    quiet_disconnects: bool
+    check_websockets: bool
+    max_message_size: int | None
+    websocket_origins: Collection[str] | None
     background_drain_seconds: float
     drain_seconds: float
+    check_cookies: bool
+    max_cookie_size: int | None
+    safe_sessions: bool
+    safe_cors: bool
+    strict_compression: bool
+    answer_conditions: bool
+    cut_forbidden_bodies: bool
+    exact_file_lengths: bool
 
 
 class UnknownOption(BolideError, TypeError):
@@ -107,16 +210,49 @@ BOLIDE: Final = Policy(
     nested_lifespans=True,
     errors_inside_middleware=True,
     max_replay_size=2 * 1024 * 1024,
+    max_buffer_size=2 * 1024 * 1024,
+    max_form_size=32 * 1024 * 1024,
+    max_form_fields_size=8 * 1024 * 1024,
+    max_form_memory=32 * 1024 * 1024,
+    max_form_disk_files=20,
+    max_form_epilogue=1024,
+    strict_forms=True,
+    safe_filenames=True,
+    # Deeper than what people write, and far from where Python's own recursion ends.
+    max_json_depth=128,
+    # What takes about 50 milliseconds, during which nothing else is done.
+    max_json_values=100_000,
+    guard_static_files=True,
     relative_redirects=True,
     answer_options=True,
     cut_head_bodies=True,
     refuse_bad_json=True,
+    negotiate_errors=True,
+    debug_for="loopback",
     max_endpoint_threads=40,
     max_file_threads=20,
     isolate_background_tasks=True,
-    background_drain_seconds=10.0,
-    drain_seconds=10.0,
+    body_idle_seconds=30.0,
+    quiet_disconnects=True,
+    check_websockets=True,
+    max_message_size=1024 * 1024,
+    websocket_origins=(),
+    # Less than the ten seconds that container runtimes wait before they kill.
+    background_drain_seconds=5.0,
+    drain_seconds=5.0,
+    check_cookies=True,
+    # What all browsers take: 4,096 bytes less what some of them add.
+    max_cookie_size=4093,
+    safe_sessions=True,
+    safe_cors=True,
+    strict_compression=True,
+    answer_conditions=True,
+    cut_forbidden_bodies=True,
+    exact_file_lengths=True,
 )
+
+ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
+"""The policy of the innermost application that is running, for those who have no scope."""
 
 
 def policy_of(scope: Mapping[str, Any]) -> Policy:

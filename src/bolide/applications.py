@@ -5,19 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
-from bolide._app_boundary import AppBoundary
+from bolide._app_boundary import AppBoundary, InnerBoundary
 from bolide._data.state import State
 from bolide._data.url import URLPath
+from bolide._drain import DrainControl, Draining
 from bolide._exports import publish
-from bolide._policy import BOLIDE, STARLETTE, Policy, PolicyOptions
+from bolide._json_codec import CODEC, STANDARD, JSONCodec, fastest_codec
+from bolide._policy import (
+    ACTIVE,
+    BOLIDE,
+    STARLETTE,
+    Policy,
+    PolicyOptions,
+    UnknownOption,
+)
+from bolide._quiet_disconnects import is_disconnect, note_disconnect
+from bolide._replay import BodyKeeper
+from bolide._threads import LIMITS, ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
+from bolide.middleware._draining import DrainBoundary
+from bolide.middleware._head import HeadersOnly
+from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.errors import ServerErrorMiddleware
 from bolide.middleware.exceptions import ExceptionMiddleware
 from bolide.routing import BaseRoute, Router
 from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
-__all__ = ["Bolide", "Policy", "Starlette"]
+__all__ = ["Bolide", "Draining", "JSONCodec", "Policy", "Starlette", "UnknownOption"]
 
 AppType = TypeVar("AppType", bound="Starlette")
 P = ParamSpec("P")
@@ -38,6 +53,8 @@ class Starlette:
         lifespan: What to do at startup and shutdown: a function that takes the application and
             gives an async context manager. What that yields is the state of every request.
         max_body_size: The largest request body that is taken, in bytes; by default any.
+        json: How JSON is written and read: an object with `dumps` and `loads`, such as the module
+            `orjson`. By default the standard library does it, in the very bytes of Starlette.
         policy: Choices that Starlette does not offer; see `Policy`.
 
     Attributes:
@@ -46,6 +63,12 @@ class Starlette:
         user_middleware: The list of middleware.
         middleware_stack: The layers, put together at the first call.
     """
+
+    # Of the class, since a subclass may have a constructor that does without this one.
+    policy: Policy = STARLETTE
+    json: JSONCodec = STANDARD
+    _thread_limits: ThreadLimits | None = None
+    _websocket_guard: WebSocketGuard | None = None
 
     def __init__(
         self: AppType,
@@ -56,10 +79,14 @@ class Starlette:
         lifespan: Lifespan[AppType] | None = None,
         *,
         max_body_size: int | None = None,
+        json: JSONCodec = STANDARD,
         policy: Policy = STARLETTE,
     ) -> None:
         self.debug = debug
         self.policy = policy
+        self.json = json
+        self._thread_limits = ThreadLimits.of(policy)
+        self._websocket_guard = WebSocketGuard.of(policy)
         self.state: State = State()
         self.router: Router = Router(routes, lifespan=lifespan)
         self.max_body_size = max_body_size
@@ -74,20 +101,73 @@ class Starlette:
         for key in list(handlers):
             if key in (500, Exception):
                 server_error_handler = handlers.pop(key)
-        app: ASGIApp = ExceptionMiddleware(self.router, handlers=handlers, debug=self.debug)
+        boundary = ExceptionMiddleware(self.router, handlers=handlers, debug=self.debug)
+        boundary.websocket_guard = self._websocket_guard
+        app: ASGIApp = boundary
+        if self.policy.errors_inside_middleware and self.user_middleware:
+            app = InnerBoundary(app, handler=server_error_handler, debug=self.debug)
         app = build_stack(app, self.user_middleware)
         if self.max_body_size is not None:
             app = RequestBodyLimitMiddleware(app, self.max_body_size)
         if AppBoundary.suits(app):
-            return AppBoundary(app, handler=server_error_handler, debug=self.debug)
-        return ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+            app = AppBoundary(app, handler=server_error_handler, debug=self.debug)
+        else:
+            app = ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+        if self.policy.max_replay_size:
+            app = BodyKeeper(app, self.policy.max_replay_size)
+        if self.policy.drain_seconds or self.policy.background_drain_seconds:
+            app = DrainBoundary(app, self._drain_control)
+        return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
+        is_outermost = "app" not in scope
         scope["app"] = self
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
-        await self.middleware_stack(scope, receive, send)
+        if self.policy.cut_head_bodies and scope.get("method") == "HEAD":
+            send = HeadersOnly(send)
+        if self._thread_limits is None and CODEC.get() is self.json and ACTIVE.get() is self.policy:
+            await self.middleware_stack(scope, receive, send)
+            return
+        outer_limits = LIMITS.set(self._thread_limits or LIMITS.get())
+        outer_codec = CODEC.set(self.json)
+        outer_policy = ACTIVE.set(self.policy)
+        try:
+            await self.middleware_stack(scope, receive, send)
+        except Exception as exc:
+            # Further in, middleware has to learn why there is no response.
+            if not (is_outermost and self.policy.quiet_disconnects and is_disconnect(exc)):
+                raise
+            note_disconnect(scope, exc)
+        finally:
+            ACTIVE.reset(outer_policy)
+            CODEC.reset(outer_codec)
+            LIMITS.reset(outer_limits)
+
+    @property
+    def draining(self) -> Draining:
+        """Tells whether the application is about to stop, by `is_set()` and `await wait()`.
+
+        It is to stop once the process has been told so by SIGTERM or SIGINT, where the policy puts
+        bounds to anything, or when `drain` has been called. Connections have it, too.
+        """
+        return self._drain_control
+
+    def drain(self) -> None:
+        """Begin draining: what goes on for long is told, and ended after a while; see `Policy`.
+
+        For servers that do not stop by a signal, and for tests. While the lifespan of the
+        application runs, it may be called in any thread; else in a task of the event loop.
+        """
+        self._drain_control.begin()
+
+    @property
+    def _drain_control(self) -> DrainControl:
+        if not hasattr(self, "_draining"):
+            policy = self.policy
+            self._draining = DrainControl(policy.drain_seconds, policy.background_drain_seconds)
+        return self._draining
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -177,6 +257,7 @@ class Bolide(Starlette):
         exception_handlers: See `Starlette`.
         lifespan: See `Starlette`.
         max_body_size: See `Starlette`.
+        json: See `Starlette`; by default msgspec's or orjson's, the first that is installed.
         options: What shall be otherwise than by default; the attributes of `Policy`.
 
     Raises:
@@ -192,6 +273,7 @@ class Bolide(Starlette):
         lifespan: Lifespan[AppType] | None = None,
         *,
         max_body_size: int | None = None,
+        json: JSONCodec | None = None,
         **options: Unpack[PolicyOptions],
     ) -> None:
         super().__init__(
@@ -201,8 +283,9 @@ class Bolide(Starlette):
             exception_handlers,
             cast(Any, lifespan),
             max_body_size=max_body_size,
+            json=fastest_codec() if json is None else json,
             policy=BOLIDE.changed(options),
         )
 
 
-publish(globals(), ["Policy"])
+publish(globals(), ["Draining", "JSONCodec", "Policy", "UnknownOption"])

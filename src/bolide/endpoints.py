@@ -9,7 +9,9 @@ from typing import Any, Final, Literal
 from bolide import status
 from bolide._async import is_async_callable
 from bolide._dispatch import refuse_method
+from bolide._policy import policy_of
 from bolide._threads import run_endpoint
+from bolide._websocket_data import data_of, json_of
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -116,11 +118,15 @@ class WebSocketEndpoint:
         Raises:
             AssertionError: `encoding` is none of the known ones.
             RuntimeError: The message holds something else; the WebSocket is closed with 1003.
+            WebSocketException: The same, where the policy of the application is to check messages:
+                this closes the WebSocket, with 1003, or with 1007 for what is not JSON.
         """
         text: str | None = message.get("text")
         data: bytes | None = message.get("bytes")
         if self.encoding is None:
             return data if text is None else text
+        if policy_of(self.scope).check_websockets:
+            return self._checked(message)
         if self.encoding == "text":
             if text is None:
                 await self._refuse_data(
@@ -139,6 +145,14 @@ class WebSocketEndpoint:
             return json.loads((data or b"").decode("utf-8") if text is None else text)
         except ValueError:
             await self._refuse_data(websocket, "Malformed JSON data received.")
+
+    def _checked(self, message: Message) -> Any:
+        if self.encoding == "text" or self.encoding == "bytes":
+            return data_of(self.scope, message, self.encoding)
+        if self.encoding != "json":
+            raise AssertionError(f"Unsupported 'encoding' attribute {self.encoding}")
+        text = message.get("text")
+        return json_of(self.scope, data_of(self.scope, message, "bytes") if text is None else text)
 
     @staticmethod
     async def _refuse_data(websocket: WebSocket, reason: str) -> None:

@@ -70,7 +70,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.fixture
 def bolide_client() -> Generator[Callable[..., TestClient]]:
-    """Make blocking clients for a test, as in `client = bolide_client(app)`.
+    """Make blocking clients for a test, which calls it with an application.
 
     The lifespan of the application runs until the test ends. Further arguments are those of
     `bolide.testclient.TestClient`; `validate_events` is on unless they say otherwise.
@@ -90,7 +90,7 @@ def bolide_client() -> Generator[Callable[..., TestClient]]:
 async def async_bolide_client(
     anyio_backend: Any,
 ) -> AsyncGenerator[Callable[..., Awaitable[AsyncTestClient]]]:
-    """Make async clients for a test, as in `client = await async_bolide_client(app)`.
+    """Make async clients for a test, which calls it with an application and awaits the client.
 
     The lifespan of the application runs until the test ends. Further arguments are those of
     `bolide.testclient.AsyncTestClient`. This needs the pytest plugin of AnyIO, which runs a test

@@ -71,9 +71,13 @@ class Jinja2Templates:
             templates for HTML and XML.
         context_processors: Functions that take the request and give values for every template.
         env: A Jinja2 environment of one's own.
+        autoescape: Whether text is escaped in the templates of `directory`, or a function that says
+            so of the name of a template. By default it is where the name ends in `.html`, `.htm` or
+            `.xml`, and thus not in `page.html.j2` or `image.svg`: say True if all are for browsers.
 
     Raises:
-        AssertionError: Both, or none, of `directory` and `env` are given.
+        AssertionError: Both, or none, of `directory` and `env` are given; or `autoescape` with
+            `env`, which has its own.
     """
 
     def __init__(
@@ -82,14 +86,19 @@ class Jinja2Templates:
         *,
         context_processors: list[ContextProcessor] | None = None,
         env: jinja2.Environment | None = None,
+        autoescape: bool | Callable[[str | None], bool] | None = None,
     ) -> None:
         if (directory is None) == (env is None):
             raise AssertionError("either 'directory' or 'env' arguments must be passed")
+        if env is not None and autoescape is not None:
+            raise AssertionError("'autoescape' is for 'directory'; an 'env' has its own")
         self.context_processors: list[ContextProcessor] = context_processors or []
         if env is None:
             assert directory is not None
             loader = jinja2.FileSystemLoader(directory)
-            env = jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
+            if autoescape is None:
+                autoescape = jinja2.select_autoescape()
+            env = jinja2.Environment(loader=loader, autoescape=autoescape)  # noqa: S701 - or as told
         self.env = env
         env_globals = cast("MutableMapping[str, Any]", self.env.globals)
         env_globals.setdefault("url_for", _url_for)

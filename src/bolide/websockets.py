@@ -32,6 +32,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final, cast
 
 from bolide._connection import HTTPConnection, StateT
+from bolide._data.headers import refuse_illegal
+from bolide._json_codec import CODEC, STANDARD
+from bolide._websocket_data import data_of, json_of
 from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -168,11 +171,18 @@ class WebSocket(HTTPConnection[StateT]):
         Args:
             subprotocol: The one chosen from `scope["subprotocols"]`, if any.
             headers: Pairs of bytes to add to the handshake response.
+
+        Raises:
+            ValueError: A header, or the subprotocol, has a line break or a null byte in it.
         """
+        raw_headers = list(headers or ())
+        refuse_illegal(raw_headers)
+        if subprotocol is not None:
+            refuse_illegal([(b"sec-websocket-protocol", subprotocol.encode("latin-1", "replace"))])
         if self.client_state is WebSocketState.CONNECTING:
             await self.receive()
         await self.send(
-            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers or []}
+            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw_headers}
         )
 
     async def receive_text(self) -> str:
@@ -181,12 +191,14 @@ class WebSocket(HTTPConnection[StateT]):
         Raises:
             WebSocketDisconnect: The client has closed.
             WebSocketDisconnected: Not accepted yet, or already closed by the application.
+            KeyError: It is binary. Where the policy of the application is to check messages, the
+                error closes the WebSocket with code 1003 unless it is caught.
         """
-        return cast(str, (await self._receive_data())["text"])
+        return cast(str, data_of(self.scope, await self._receive_data(), "text"))
 
     async def receive_bytes(self) -> bytes:
         """Wait for the next message, which must be binary; raises as `receive_text`."""
-        return cast(bytes, (await self._receive_data())["bytes"])
+        return cast(bytes, data_of(self.scope, await self._receive_data(), "bytes"))
 
     async def receive_json(self, mode: str = "text") -> Any:
         """Wait for the next message and read it as JSON; raises as `receive_text`.
@@ -195,12 +207,14 @@ class WebSocket(HTTPConnection[StateT]):
             mode: Whether the JSON comes as a `"text"` or a `"binary"` (UTF-8) message.
 
         Raises:
-            json.JSONDecodeError: The message is not JSON.
+            ValueError: The message is not JSON; a json.JSONDecodeError by the standard codec. Where
+                the policy of the application is to check messages, the error closes the WebSocket
+                with code 1007 unless it is caught.
             RuntimeError: `mode` is neither of the two.
         """
         _check_mode(mode)
-        message = await self._receive_data()
-        return json.loads(message["text"] if mode == "text" else message["bytes"].decode("utf-8"))
+        kind = "text" if mode == "text" else "bytes"
+        return json_of(self.scope, data_of(self.scope, await self._receive_data(), kind))
 
     async def iter_text(self) -> AsyncIterator[str]:
         """Give text messages until the client closes."""
@@ -238,15 +252,21 @@ class WebSocket(HTTPConnection[StateT]):
         """Send a value as JSON; raises as `send`.
 
         Args:
-            data: What `json.dumps` accepts.
+            data: What the JSON codec of the application accepts.
             mode: Whether to send a `"text"` or a `"binary"` (UTF-8) message.
         """
         _check_mode(mode)
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-        if mode == "text":
-            await self.send_text(text)
+        codec = CODEC.get()
+        encoded: str | bytes
+        if codec is STANDARD:
+            # Unlike that of a response, this JSON may hold NaN, as on Starlette.
+            encoded = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
         else:
-            await self.send_bytes(text.encode("utf-8"))
+            encoded = codec.dumps(data)
+        if mode == "text":
+            await self.send_text(encoded if isinstance(encoded, str) else encoded.decode())
+        else:
+            await self.send_bytes(encoded.encode() if isinstance(encoded, str) else encoded)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close the WebSocket; before it is accepted, refuse it (the client sees HTTP 403).

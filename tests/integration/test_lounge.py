@@ -252,3 +252,15 @@ def test_a_websocket_message_that_is_refused_is_not_kept(
             with pytest.raises(ConnectionClosed):
                 socket.recv(MAX_SECONDS)
     assert contents(database) == before
+
+
+def test_who_is_in_a_room_is_told_of_a_restart(serve_lounge: Start, tmp_path: Path) -> None:
+    server = serve_lounge(tmp_path / "lounge.db")
+    with connect(f"{server.websocket_url}/rooms/lobby/live") as socket:
+        socket.ping().wait(MAX_SECONDS)
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as caught:
+            socket.recv(MAX_SECONDS)
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1012
+    assert "Traceback" not in server.wait()

@@ -820,6 +820,140 @@ async def test_a_server_that_goes_on_after_the_body_is_an_error(stack: Any) -> N
         await Wire(message, message).run(stack(pass_on, endpoint))
 
 
+# Where the application keeps bodies
+
+
+def keeping(size: int) -> Any:
+    return Starlette.policy.changed({"max_replay_size": size})
+
+
+async def by_body(request: Request) -> bytes:
+    return await request.body()
+
+
+async def by_stream(request: Request) -> bytes:
+    return b"".join([piece async for piece in request.stream()])
+
+
+async def by_form(request: Request) -> bytes:
+    [(name, value)] = (await request.form()).multi_items()
+    return f"{name}={value}".encode()
+
+
+async def by_asgi(request: Request) -> bytes:
+    pieces = []
+    more_body = True
+    while more_body:
+        message = await request.receive()
+        pieces.append(message["body"])
+        more_body = message["more_body"]
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("outer", [by_body, by_stream, by_form, by_asgi])
+@pytest.mark.parametrize("inner", [by_body, by_stream, by_form, by_asgi])
+def test_a_kept_body_can_be_read_by_everybody(
+    client_for: ClientFactory, stack: Any, outer: Any, inner: Any
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        return Response(await inner(request))
+
+    async def dispatch(request: Request, call_next: Any) -> Response:
+        assert await outer(request) == b"name=value"
+        for _ in range(2):
+            response: Response = await call_next(request)
+        assert await request.body() == b"name=value"
+        return response
+
+    client = client_for(stack(dispatch, endpoint, policy=keeping(10)))
+    for content in (b"name=value", iter([b"na", b"me=val", b"ue"])):
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        assert client.post("/", content=content, headers=headers).content == b"name=value"
+
+
+def test_a_body_that_is_too_large_to_be_kept_is_an_error_for_who_comes_second(
+    client_for: ClientFactory, stack: Any
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        with pytest.raises(RuntimeError, match=r"^Stream consumed: .* 9 bytes"):
+            await request.body()
+        return Response(b"told")
+
+    async def dispatch(request: Request, call_next: Any) -> Response:
+        assert await by_stream(request) == b"name=value"
+        response: Response = await call_next(request)
+        return response
+
+    client = client_for(stack(dispatch, endpoint, policy=keeping(9)))
+    assert client.post("/", content=b"name=value").content == b"told"
+
+
+def test_a_body_that_dispatch_has_put_there_is_the_body(
+    client_for: ClientFactory, stack: Any
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        return Response(await request.body())
+
+    async def dispatch(request: Request, call_next: Any) -> Response:
+        request._body = (await request.body()).upper()
+        response: Response = await call_next(request)
+        return response
+
+    client = client_for(stack(dispatch, endpoint, policy=keeping(10)))
+    assert client.post("/", content=b"data").content == b"DATA"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kept", [0, 100])
+async def test_all_may_wait_for_the_client_to_leave_at_the_same_time(stack: Any, kept: int) -> None:
+    class OneAtATime(Wire):
+        busy = False
+
+        async def receive(self) -> Message:
+            assert not self.busy
+            self.busy = True
+            if not self.events:
+                await asked_for_body.wait()
+                self.events.append({"type": "http.disconnect"})
+            message = await super().receive()
+            self.busy = False
+            return message
+
+    asked_for_body = anyio.Event()
+    left: list[str] = []
+
+    async def wait(request: Request, who: str) -> None:
+        await request.disconnected()
+        left.append(who)
+
+    async def endpoint(request: Request) -> Response:
+        async with anyio.create_task_group() as task_group:
+            for _ in range(2):
+                task_group.start_soon(wait, request, "endpoint")
+            await anyio.wait_all_tasks_blocked()
+            body = await request.body()
+            asked_for_body.set()
+        return Response(body)
+
+    async def dispatch(request: Request, call_next: Any) -> Response:
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(wait, request, "dispatch")
+            await anyio.wait_all_tasks_blocked()
+            response: Response = await call_next(request)
+        return response
+
+    wire = OneAtATime(
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request", "body": b"b", "more_body": False},
+    )
+    await wire.run(stack(dispatch, endpoint, policy=keeping(kept)))
+    assert wire.body == b"ab"
+    assert sorted(left) == ["dispatch", "endpoint", "endpoint"]
+
+
+# The end of the application
+
+
 @pytest.mark.anyio
 async def test_an_application_whose_response_was_replaced_learns_that_the_client_is_gone() -> None:
     learned: list[str] = []

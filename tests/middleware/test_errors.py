@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
+from bolide._body_limits import BodyTooLarge
 from bolide._exchange import Exchange
 from bolide.background import BackgroundTask
 from bolide.exceptions import HTTPException
@@ -355,3 +356,26 @@ def test_the_text_is_the_traceback_of_python() -> None:
     text = ServerErrorMiddleware(fail).generate_plain_text(raised_at_depth(1))
     assert text.startswith("Traceback (most recent call last):\n")
     assert text.endswith("\nRuntimeError: at the bottom\n")
+
+
+async def test_a_body_that_is_too_large_for_middleware_is_no_error_of_the_server() -> None:
+    sent: list[Message] = []
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        raise BodyTooLarge(3, "max_buffer_size")
+
+    async def reads_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await reads(scope, receive, send)
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await ServerErrorMiddleware(reads)(scope, receive, send)
+    assert sent[0]["status"] == 413
+    with pytest.raises(BodyTooLarge):
+        await ServerErrorMiddleware(reads_late)(scope, receive, send)

@@ -6,10 +6,13 @@ import inspect
 from typing import Final, cast
 
 from bolide import _debug_page
+from bolide._body_limits import BodyTooLarge
 from bolide._debug_access import may_see_debug
 from bolide._dispatch import call_handler, was_answered
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange
+from bolide._policy import policy_of
+from bolide._quiet_disconnects import is_disconnect
 from bolide.concurrency import run_in_threadpool
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
@@ -48,12 +51,19 @@ class ServerErrorMiddleware:
         try:
             await self.app(scope, receive, send)
         except Exception as exc:
+            if isinstance(exc, BodyTooLarge) and not send.response_started:
+                # Middleware has read the body, and nothing is wrong but that.
+                await error_answer(scope, exc)(scope, receive, send)
+                return
             await self.recover(exc, scope, receive, send)
             raise
 
     async def recover(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> None:
         """Answer an exception, unless the response is already on its way."""
         if was_answered(exc, scope, send):
+            return
+        if is_disconnect(exc) and policy_of(scope).quiet_disconnects:
+            # There is nobody to answer, and nothing went wrong that a handler would report.
             return
         response = await self.response_to(exc, Request(scope))
         if not send.response_started:

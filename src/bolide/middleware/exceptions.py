@@ -18,6 +18,7 @@ from bolide._dispatch import (
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, takes_handover
 from bolide.exceptions import HTTPException, WebSocketException
+from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
@@ -43,7 +44,10 @@ class ExceptionMiddleware:
 
     Attributes:
         tables: The handlers by class, and those by status; what endpoints find in their scope.
+        websocket_guard: What the application checks of its WebSockets, if anything.
     """
+
+    websocket_guard: WebSocketGuard | None = None
 
     def __init__(
         self,
@@ -88,6 +92,12 @@ class ExceptionMiddleware:
             await self.app(scope, receive, send)
             return
         scope[HANDLERS_KEY] = self.tables
+        guard = self.websocket_guard
+        if guard is not None and scope["type"] == "websocket":
+            if not guard.allows(scope):
+                await guard.refuse(receive, send)
+                return
+            receive, send = guard.receive(receive), guard.send(send)
         if not isinstance(send, Exchange):
             send = Exchange(send)
         try:

@@ -8,12 +8,23 @@ WebSocket there, and the same-origin policy does not keep that page from reading
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from bolide._data.headers import Headers
 from bolide._http.origin import OriginList
-from bolide.types import ASGIApp, Receive, Scope, Send
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["WebSocketOriginMiddleware"]
+__all__ = ["ORIGIN_CHECKED_KEY", "REFUSAL", "WebSocketOriginMiddleware"]
+
+ORIGIN_CHECKED_KEY: Final = "bolide.origin_checked"
+"""Where a scope says that the origin of a WebSocket has been found to be allowed."""
+
+# Before it is accepted, a close is a 403 (ASGI, WebSocket close).
+REFUSAL: Final[Message] = {
+    "type": "websocket.close",
+    "code": 1008,
+    "reason": "Origin not allowed",
+}
 
 
 class WebSocketOriginMiddleware:
@@ -46,15 +57,17 @@ class WebSocketOriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
-        if scope["type"] != "websocket" or self._allows(scope):
+        if scope["type"] != "websocket":
             await self.app(scope, receive, send)
-            return
-        message = await receive()
-        if message["type"] == "websocket.connect":
-            # Before it is accepted, a close is a 403 (ASGI, WebSocket close).
-            await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
+        elif self.allows(scope):
+            # The check that an application makes by itself knows no other origins than its own.
+            scope[ORIGIN_CHECKED_KEY] = True
+            await self.app(scope, receive, send)
+        elif (await receive())["type"] == "websocket.connect":
+            await send(REFUSAL)
 
-    def _allows(self, scope: Scope) -> bool:
+    def allows(self, scope: Scope) -> bool:
+        """Say whether the origin of a handshake is allowed."""
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
         if not origins:

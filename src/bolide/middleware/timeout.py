@@ -11,28 +11,19 @@ RULES
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from math import inf
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from bolide.exceptions import BolideError, HTTPException
+from bolide._body_timeout import RequestBodyTimeout, body_timeout
+from bolide._exports import publish
+from bolide.exceptions import BolideError
 from bolide.responses import PlainTextResponse
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["RequestBodyTimeout", "ResponseTimeout", "TimeoutMiddleware"]
-
-
-class RequestBodyTimeout(HTTPException):
-    """The client has stopped sending in the middle of a body.
-
-    Args:
-        headers: Headers to add to the response.
-    """
-
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(408, "Request Timeout", headers)
 
 
 class ResponseTimeout(BolideError, TimeoutError):
@@ -128,10 +119,7 @@ class _TimedRequest:
             message = await self._receive()
             self._body_is_there = not message.get("more_body", False)
             return message
-        # The rest of the body would be taken for the next request. HTTP/2 has no such header
-        # (RFC 9113, section 8.2.2).
-        is_http_1 = self._scope.get("http_version", "1.1").startswith("1")
-        raise RequestBodyTimeout({"Connection": "close"} if is_http_1 else None)
+        raise body_timeout(self._scope)
 
     def send(self, message: Message) -> Awaitable[None]:
         if not self.has_started:
@@ -143,3 +131,6 @@ class _TimedRequest:
                 if not self._middleware.whole:
                     self.cancel_scope.deadline = inf
         return self._send(message)
+
+
+publish(globals(), ["RequestBodyTimeout"])
