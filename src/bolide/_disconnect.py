@@ -16,10 +16,11 @@ from contextlib import asynccontextmanager
 from bolide._async import create_collapsing_task_group
 from bolide._connection import ClientDisconnect
 from bolide._replay import inbox_of
-from bolide.types import Receive, Scope
+from bolide.types import Message, Receive, Scope
 
 __all__ = [
     "cancel_on_disconnect",
+    "left_only",
     "reports_disconnect_on_send",
     "run_until_disconnect",
     "wait_for_disconnect",
@@ -42,6 +43,16 @@ async def wait_for_disconnect(receive: Receive) -> None:
 async def wait_until_client_left(scope: Scope, receive: Receive) -> None:
     """Return when the client is gone; meanwhile others may read the body."""
     await inbox_of(scope, receive).wait_until_gone(may_drop=True)
+
+
+def left_only(scope: Scope, receive: Receive) -> Receive:
+    """Give a channel on which nothing comes but that the client is gone."""
+
+    async def left() -> Message:
+        await wait_until_client_left(scope, receive)
+        return {"type": "http.disconnect"}
+
+    return left
 
 
 async def run_until_disconnect(

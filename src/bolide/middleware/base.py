@@ -48,6 +48,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from bolide._background import run_background
+from bolide._disconnect import left_only
 from bolide._dispatch import mark_answered, wrap_app_handling_exceptions
 from bolide._exchange import Handover, takes_handover
 from bolide._replay import Replay, like
@@ -60,7 +61,7 @@ from bolide.middleware._passing_on import (
     is_plain,
 )
 from bolide.requests import ClientDisconnect, Request
-from bolide.responses import Response
+from bolide.responses import FileResponse, Response, StreamingResponse
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
@@ -242,6 +243,9 @@ class _InPlace(Handover):
             return
         if type(response) is not PassedOn and not is_plain(response):
             app = wrap_app_handling_exceptions(response, Request(scope, receive))
+            if isinstance(response, StreamingResponse | FileResponse):
+                # What they are made of may read the body, which is that of the outer channel.
+                receive = left_only(scope, receive)
             self._response = await self._caller.run_apart(app, scope, receive)
             return
         assert isinstance(response, Response)
