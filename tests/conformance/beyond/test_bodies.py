@@ -61,18 +61,26 @@ def test_the_body_can_be_read_after_the_form(api: Any, client_for: Any) -> None:
 
 
 @pytest.mark.parametrize("read", [by_stream, by_body])
-def test_reading_the_body_in_asgi_middleware_hangs(api: Any, client_for: Any, read: Any) -> None:
+async def test_reading_the_body_in_asgi_middleware_hangs(api: Any, read: Any) -> None:
     """The second one waits for a client that waits for it, or learns that the client has left."""
+    events = [{"type": "http.request", "body": JSON}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if not events:
+            pytest.fail("waits for what never comes")
+        return events.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
 
     async def endpoint(request: Any) -> Any:
-        # On Starlette the test client would wait for ever.
-        if not hasattr(type(request), "disconnected"):
-            pytest.fail("hangs")
         return api("responses").JSONResponse(await request.json())
 
     middleware = api("middleware").Middleware(Plain, api=api, read=read)
-    client = client_for(app_with(api, endpoint, middleware, middleware))
-    assert client.post("/", content=JSON).json() == {"a": 1}
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    await app_with(api, endpoint, middleware, middleware)(scope, receive, send)
+    assert sent[-1]["body"] == b'{"a":1}'
 
 
 def test_a_stream_read_by_base_http_middleware_is_not_lost(api: Any, client_for: Any) -> None:

@@ -43,8 +43,8 @@ def test_a_router_has_no_decorators(name: str) -> None:
 
 
 def test_templates_take_no_options_of_their_environment(site: Path) -> None:
-    with pytest.raises(TypeError, match="autoescape"):
-        Jinja2Templates("templates", autoescape=True)
+    with pytest.raises(TypeError, match="trim_blocks"):
+        Jinja2Templates("templates", trim_blocks=True)
 
 
 def test_a_template_response_takes_the_request_first(site: Path) -> None:
