@@ -281,6 +281,7 @@ def clean() -> None:
     gc.collect()
 
 
+@pytest.mark.usefixtures("quick_collections")
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")  # noqa: PTH110
 @pytest.mark.parametrize("face", [Starlette, Bolide])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
