@@ -95,6 +95,10 @@ matrix: ## Run the tests on every Python from 3.11 on that is here
 unit-only: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q
 
+.PHONY: bench
+bench: ## Measure bolide and its peers; an hour, and environments of their own
+	$(PYTHON) -m benchmarks
+
 .PHONY: clean
 clean: ## Remove what was made
 	rm -rf .venv .venv-3.* .venv-conformance docs/_build build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

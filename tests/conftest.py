@@ -14,12 +14,6 @@ import bolide
 from bolide.testclient import TestClient
 
 
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from looking at fifteen thousand tests again and again."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[BlockBuster]:
     """Fail a test whose code under test blocks the event loop."""

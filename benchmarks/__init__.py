@@ -1,0 +1,1 @@
+"""Measures bolide against its peers: `python -m benchmarks`."""

@@ -1,0 +1,54 @@
+"""What a request costs in instructions and in memory: limits that no busy machine disturbs."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import sys
+import tracemalloc
+
+import pytest
+
+from benchmarks.contest import by_hand, make
+from benchmarks.instructions import count
+from benchmarks.scenarios import find
+
+# Over raw ASGI's, which is counted in the same run: about a tenth more than on CPython 3.11 and
+# 3.13 built without profile-guided optimisation, where it takes most.
+MOST_INSTRUCTIONS = {"S1": 41_000, "S3": 60_000}
+
+MOST_BYTES = {"S1": 3_300, "S3": 3_400}
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, dict[str, float]]:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    return count(sys.executable, "bolide", list(MOST_INSTRUCTIONS), seconds=240)
+
+
+@pytest.mark.parametrize("name", MOST_INSTRUCTIONS)
+def test_a_request_takes_few_instructions(counted: dict[str, dict[str, float]], name: str) -> None:
+    assert counted[name]["own"] - counted[name]["raw"] <= MOST_INSTRUCTIONS[name], counted[name]
+
+
+@pytest.mark.parametrize("name", MOST_BYTES)
+def test_a_request_holds_little_memory_at_its_peak_and_leaves_none(name: str) -> None:
+    app = make("bolide", name)
+    scenario = find(name)
+    for _ in range(20):
+        by_hand(app, scenario)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        by_hand(app, scenario)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(100):
+            by_hand(app, scenario)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before <= MOST_BYTES[name]
+    # Less than a byte a request: what stays is the interpreter's own.
+    assert after - before < 100
