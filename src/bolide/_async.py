@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
+from types import FunctionType, MethodType, TracebackType
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar, overload
 
 import anyio
@@ -35,6 +35,11 @@ def is_async_callable(obj: Any) -> Any:
     Looks through `functools.partial` and at the `__call__` of objects. A plain function that
     returns a coroutine does not count: nothing but a call would tell.
     """
+    # PERF: S5, the plain cases, without the questions that are asked of everything else.
+    if type(obj) is MethodType:
+        obj = obj.__func__
+    if type(obj) is FunctionType and obj.__code__.co_flags & inspect.CO_COROUTINE:
+        return True
     while isinstance(obj, functools.partial):
         obj = obj.func
     return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))

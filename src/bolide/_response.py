@@ -88,11 +88,14 @@ class Response:
         # PERF: S1, the common cases of `render` and `init_headers` without their frames.
         cls = type(self)
         charset = self.charset
+        body: bytes | memoryview
         if type(content) is str and cls.render is _RENDER:
-            self.body = body = content.encode(charset)
+            body = content.encode(charset)
         else:
-            self.body = body = self.render(content)
-        if headers is None and status_code == 200 and cls.init_headers is _INIT_HEADERS:
+            body = self.render(content)
+        self.body = body
+        ordinary = headers is None and (status_code == 200 or status_code > 304)
+        if ordinary and cls.init_headers is _INIT_HEADERS:
             length = len(body)
             header = _LENGTHS.get(length) or (b"content-length", b"%d" % length)
             if (media_type := self.media_type) is None:
