@@ -229,11 +229,9 @@ class _Node:
     def find(self, path: str) -> list[_PatternEntry]:
         """Give the routes that a path may match, in order."""
         node = self
-        # PERF: S3, S16, a single way through the trie, which is what most paths have.
+        # PERF: S3, a single way through the trie, which is what most paths have.
         for segment in path.split("/")[1:]:
             if node.forks:
-                if node.tails and not node.literals and node.wild is None:
-                    return node.tails
                 return self._find_all(path)
             following = node.literals.get(segment, node.wild)
             if following is None:
@@ -251,6 +249,13 @@ class _Node:
             if node.wild is not None:
                 yield prefix, node.wild.ends
             nodes += [(f"{prefix}/{text}", child) for text, child in node.literals.items()]
+
+    def mounts(self) -> Iterator[tuple[str, list[_PatternEntry]]]:
+        """Give the first segments of paths that say what `find` gives."""
+        if not self.forks:
+            for text, child in self.literals.items():
+                if child.tails and not child.literals and child.wild is None:
+                    yield text, child.tails
 
     def _find_all(self, path: str) -> list[_PatternEntry]:
         """Go all ways through the trie."""
@@ -287,16 +292,16 @@ class IndexedTable(LinearTable):
         self._plain: dict[str, EndpointRoute] = {}
         self._trie = _Node()
         self._by_prefix: dict[str, list[_PatternEntry]] = {}
+        self._by_first: dict[str, list[_PatternEntry]] = {}
         self._opaque: list[_Entry] = []
         self._first_opaque: float = math.inf
 
-    def shortcut(self, scope: Scope) -> PatternRoute | None:
+    def shortcut(self, scope: Scope) -> PatternRoute | Missing | None:
         """Give the route that takes an HTTP request at first sight, and add to the scope.
 
-        None says nothing: it takes a second look, and the scope is as it was.
-
         Returns:
-            A plain route, with nothing left to do but to call its `app`.
+            A plain route, with nothing left to do but to call its `app`. Or that nothing has such a
+            path. Or None, which says nothing: it takes a second look. Then the scope is as it was.
         """
         # PERF: S1, S3.
         if self._version != self.routes.version:
@@ -316,7 +321,11 @@ class IndexedTable(LinearTable):
         if entries is None:
             entries = self._by_prefix.get(path[: path.rfind("/")])
             if entries is None:
+                entries = self._by_first.get(path[1 : path.find("/", 1)])
+            if entries is None:
                 entries = self._trie.find(path)
+                if not entries and not self._opaque:
+                    return MISSING
         for entry in entries:
             if not entry.is_plain or entry.position > self._first_opaque:
                 return None
@@ -416,6 +425,7 @@ class IndexedTable(LinearTable):
                 if first.is_plain and first.position < self._first_opaque:
                     self._plain[path] = route
         self._by_prefix = dict(trie.prefixes())
+        self._by_first = dict(trie.mounts())
         self._version = version
 
 
