@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from pathlib import Path
 from types import FrameType
 
 __all__ = ["registration_site", "warn_caller"]
 
 # With the separator: another package's name may begin with ours.
-_PACKAGE = str(Path(__file__).parent) + os.sep
+_PACKAGE = __file__.rpartition(os.sep)[0] + os.sep
 
 
 def _outside_frame() -> tuple[FrameType, int]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
 from bolide._data.url import URLPath
@@ -67,6 +66,8 @@ class NoMatchFound(BolideError):
         goes on to its next route.
         """
         if self._notes is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(self._name, set(self._known_names), n=1)
             self._notes = [self._hint_at(near[0])] if near else []
         return self._notes
@@ -199,7 +200,7 @@ def is_function(endpoint: Callable[..., Any]) -> bool:
     """Say whether an endpoint is called with a connection, not as an ASGI application."""
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
-    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+    return isinstance(endpoint, FunctionType | MethodType)
 
 
 async def reject(scope: Scope, receive: Receive, send: Send) -> None:
