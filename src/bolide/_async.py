@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import FunctionType, TracebackType
+from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar, overload
 
 import anyio
@@ -41,8 +41,9 @@ def is_async_callable(obj: Any) -> Any:
     returns a coroutine does not count: nothing but a call would tell.
     """
     # PERF: S18, most endpoints are functions without marks, which are quick to tell.
-    if type(obj) is FunctionType and not obj.__dict__:
-        return bool(obj.__code__.co_flags & inspect.CO_COROUTINE)
+    func = obj.__func__ if type(obj) is MethodType else obj
+    if type(func) is FunctionType and not func.__dict__:
+        return bool(func.__code__.co_flags & inspect.CO_COROUTINE)
     while isinstance(obj, functools.partial):
         obj = obj.func
     return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))

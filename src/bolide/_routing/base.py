@@ -129,23 +129,44 @@ class PatternRoute(BaseRoute):
 
     Attributes:
         pattern: The parsed pattern.
-        path_regex: Its regular expression.
         path_format: The pattern with `{name}` for each parameter.
         param_convertors: The convertor of each parameter.
     """
 
     scope_types: ClassVar[tuple[str, ...]]
     pattern: Pattern
-    path_regex: re.Pattern[str]
     path_format: str
     param_convertors: dict[str, Convertor[Any]]
+
+    _path_regex: re.Pattern[str] | None = None
 
     def follow(self, pattern: Pattern) -> None:
         """Go by this pattern."""
         self.pattern = pattern
-        self.path_regex = pattern.regex
         self.path_format = pattern.format
         self.param_convertors = pattern.convertors
+
+    @property
+    def path_regex(self) -> re.Pattern[str]:
+        """The regular expression of the pattern; another one may be put in its place."""
+        regex = self._path_regex
+        if regex is None:
+            regex = self._path_regex = self.pattern.regex
+        return regex
+
+    @path_regex.setter
+    def path_regex(self, regex: re.Pattern[str]) -> None:
+        self._path_regex = regex
+
+    @property
+    def goes_by_pattern(self) -> bool:
+        """Whether the pattern says what `matches` will say."""
+        return (
+            # Neither the class nor the object has another one.
+            self.matches == MethodType(PatternRoute.matches, self)
+            and getattr(self, "pattern", None) is not None
+            and (self._path_regex is None or self._path_regex is self.pattern.regex)
+        )
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Say whether this route is for a scope, and what to add to the scope if it is."""
@@ -200,7 +221,7 @@ def is_function(endpoint: Callable[..., Any]) -> bool:
     """Say whether an endpoint is called with a connection, not as an ASGI application."""
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
-    return isinstance(endpoint, FunctionType | MethodType)
+    return isinstance(endpoint, (FunctionType, MethodType))
 
 
 async def reject(scope: Scope, receive: Receive, send: Send) -> None:

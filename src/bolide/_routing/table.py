@@ -288,7 +288,7 @@ class IndexedTable(LinearTable):
         trie = _Node()
         opaque: list[_Entry] = []
         for position, route in enumerate(self.routes):
-            if not isinstance(route, PatternRoute) or not _goes_by_pattern(route):
+            if not isinstance(route, PatternRoute) or not route.goes_by_pattern:
                 opaque.append(_Entry(position, route))
             elif isinstance(route, EndpointRoute) and not route.param_convertors:
                 entry = _PatternEntry(position, route, route)
@@ -300,13 +300,3 @@ class IndexedTable(LinearTable):
             entries.sort(key=_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
         self._version = version
-
-
-def _goes_by_pattern(route: PatternRoute) -> bool:
-    """Say whether the pattern of a route says what its `matches` will say."""
-    return (
-        type(route).matches is PatternRoute.matches
-        and getattr(route, "pattern", None) is not None
-        and route.pattern.regex is route.path_regex
-        and "matches" not in vars(route)
-    )
