@@ -1,13 +1,9 @@
-"""What a request costs in instructions and in memory, and an import in modules.
-
-Limits that no busy machine disturbs.
-"""
+"""What a request costs in instructions and in memory: limits that no busy machine disturbs."""
 
 from __future__ import annotations
 
 import gc
 import shutil
-import subprocess
 import sys
 import tracemalloc
 
@@ -56,54 +52,3 @@ def test_a_request_holds_little_memory_at_its_peak_and_leaves_none(name: str) ->
     assert peak - before <= MOST_BYTES[name]
     # Less than a byte a request: what stays is the interpreter's own.
     assert after - before < 100
-
-
-# What AnyIO itself imports is not ours to save.
-IMPORTED = """\
-import sys, anyio, anyio.lowlevel, anyio.to_thread
-before = set(sys.modules)
-import bolide.applications
-print(*(set(sys.modules) - before))
-"""
-
-# Used by few applications, or in few requests: S18.
-IMPORTED_WHERE_USED = {
-    "asyncio",
-    "bolide._data.saving",
-    "bolide._debug_page",
-    "bolide._debug_values",
-    "bolide._http.accept",
-    "bolide._http.cookies",
-    "bolide._http.origin",
-    "bolide._limited_file",
-    "bolide._signals",
-    "bolide.formparsers",
-    "difflib",
-    "email",
-    "hashlib",
-    "html",
-    "http.client",
-    "http.cookies",
-    "logging",
-    "mimetypes",
-    "pathlib",
-    "secrets",
-    "shutil",
-    "signal",
-    "socket",
-    "ssl",
-    "subprocess",
-    "tempfile",
-    "traceback",
-    "uuid",
-}
-
-
-def test_an_import_takes_only_what_most_applications_need() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True
-    )
-    imported = set(done.stdout.split())
-    assert "bolide.applications" in imported
-    assert imported & IMPORTED_WHERE_USED == set()
-    assert len(imported) <= 100
