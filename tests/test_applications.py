@@ -10,7 +10,6 @@ from typing import Any, TypedDict
 import anyio.from_thread
 import pytest
 
-from bolide._app_boundary import AppBoundary
 from bolide._json_codec import STANDARD, fastest_codec
 from bolide.applications import Bolide, Starlette
 from bolide.datastructures import State
@@ -153,14 +152,6 @@ def test_the_layers_from_the_outside_in() -> None:
     assert exceptions.debug is True
     assert exceptions.tables[1] == {404: by_404}
     assert exceptions.app is app.router
-
-
-def test_without_middleware_the_outermost_layers_are_one() -> None:
-    stack = Starlette(exception_handlers={500: saying("500")}).build_middleware_stack()
-    boundary, exceptions = layers_of(stack)
-    assert type(boundary) is AppBoundary
-    assert type(exceptions) is ExceptionMiddleware
-    assert boundary.handler is not None
 
 
 def test_of_two_handlers_for_everything_the_later_one_is_taken() -> None:

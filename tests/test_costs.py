@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import sys
-import tracemalloc
 
 import pytest
 
-from benchmarks.contest import by_hand, make
-from benchmarks.instructions import count
-from benchmarks.scenarios import find
+from benchmarks import allocations, instructions
 
 # Over raw ASGI's, which is counted in the same run: about a tenth more than on CPython 3.11 and
 # 3.13 built without profile-guided optimisation, where it takes most.
@@ -24,7 +20,7 @@ MOST_BYTES = {"S1": 3_300, "S3": 3_400}
 def counted() -> dict[str, dict[str, float]]:
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
-    return count(sys.executable, "bolide", list(MOST_INSTRUCTIONS), seconds=240)
+    return instructions.count(sys.executable, "bolide", list(MOST_INSTRUCTIONS), seconds=240)
 
 
 @pytest.mark.parametrize("name", MOST_INSTRUCTIONS)
@@ -32,23 +28,15 @@ def test_a_request_takes_few_instructions(counted: dict[str, dict[str, float]], 
     assert counted[name]["own"] - counted[name]["raw"] <= MOST_INSTRUCTIONS[name], counted[name]
 
 
+@pytest.fixture(scope="module")
+def allocated() -> dict[str, dict[str, int]]:
+    return allocations.count(sys.executable, "bolide", list(MOST_BYTES))
+
+
 @pytest.mark.parametrize("name", MOST_BYTES)
-def test_a_request_holds_little_memory_at_its_peak_and_leaves_none(name: str) -> None:
-    app = make("bolide", name)
-    scenario = find(name)
-    for _ in range(20):
-        by_hand(app, scenario)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        by_hand(app, scenario)
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in range(100):
-            by_hand(app, scenario)
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak - before <= MOST_BYTES[name]
+def test_a_request_holds_little_memory_at_its_peak_and_leaves_none(
+    allocated: dict[str, dict[str, int]], name: str
+) -> None:
+    assert allocated[name]["peak"] <= MOST_BYTES[name]
     # Less than a byte a request: what stays is the interpreter's own.
-    assert after - before < 100
+    assert allocated[name]["left"] < 100

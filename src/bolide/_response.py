@@ -39,6 +39,14 @@ def _content_type_header(media_type: str, charset: str) -> tuple[bytes, bytes]:
     return header
 
 
+# PERF: S1, headers that are made again and again, and found here without a call of a function.
+_UTF8_TYPES: Final = {
+    media_type: _content_type_header(media_type, "utf-8")
+    for media_type in ("text/plain", "text/html", "application/json")
+}
+_LENGTHS: Final = {length: (b"content-length", b"%d" % length) for length in range(256)}
+
+
 class Response:
     """A response whose body is known when it is made.
 
@@ -78,16 +86,25 @@ class Response:
         if media_type is not None:
             self.media_type = media_type
         self.background = background
-        cls = type(self)
         # PERF: S1, the common cases of `render` and `init_headers` without their frames.
+        cls = type(self)
+        charset = self.charset
+        body: bytes | memoryview
         if type(content) is str and cls.render is _RENDER:
-            self.body = content.encode(self.charset)
+            body = content.encode(charset)
         else:
-            self.body = self.render(content)
-        if headers is None and status_code == 200 and cls.init_headers is _INIT_HEADERS:
-            self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
-            if self.media_type is not None:
-                self.raw_headers.append(_content_type_header(self.media_type, self.charset))
+            body = self.render(content)
+        self.body = body
+        ordinary = headers is None and (status_code == 200 or status_code > 304)
+        if ordinary and cls.init_headers is _INIT_HEADERS:
+            length = len(body)
+            header = _LENGTHS.get(length) or (b"content-length", b"%d" % length)
+            if (media_type := self.media_type) is None:
+                self.raw_headers = [header]
+            elif charset == "utf-8" and media_type in _UTF8_TYPES:
+                self.raw_headers = [header, _UTF8_TYPES[media_type]]
+            else:
+                self.raw_headers = [header, _content_type_header(media_type, charset)]
         else:
             self.init_headers(headers)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
-from bolide._app_boundary import AppBoundary, InnerBoundary
 from bolide._data.state import State
 from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
 from bolide._exports import publish
+from bolide._inner_boundary import InnerBoundary
 from bolide._json_codec import CODEC, STANDARD, JSONCodec, fastest_codec
 from bolide._policy import (
     ACTIVE,
@@ -109,10 +109,7 @@ class Starlette:
         app = build_stack(app, self.user_middleware)
         if self.max_body_size is not None:
             app = RequestBodyLimitMiddleware(app, self.max_body_size)
-        if AppBoundary.suits(app):
-            app = AppBoundary(app, handler=server_error_handler, debug=self.debug)
-        else:
-            app = ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+        app = ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
         if self.policy.max_replay_size:
             app = BodyKeeper(app, self.policy.max_replay_size)
         if self.policy.drain_seconds or self.policy.background_drain_seconds:

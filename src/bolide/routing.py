@@ -18,14 +18,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from sys import intern
+from types import MethodType
 from typing import Any, ClassVar, Final, Literal
 
 from bolide._async import is_async_callable
 from bolide._data.url import URLPath
 from bolide._dispatch import (
-    is_endpoint,
+    FunctionEndpoint,
     refuse_method,
+    reject,
     request_response,
     websocket_session,
     wrap_app_handling_exceptions,
@@ -43,7 +46,6 @@ from bolide._routing.base import (
     get_name,
     get_route_path,
     is_function,
-    reject,
 )
 from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
@@ -160,6 +162,11 @@ class Route(EndpointRoute):
         """Give the path for these parameters, if the name is this route's."""
         return endpoint_url(self, self.name, name, path_params, protocol="http")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether to call `app` is all that is left to do, once the route is known to be right."""
+        return self.handle == MethodType(_OWN_HANDLE[Route], self)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or refuse the method."""
         if self.methods and scope["method"] not in self.methods:
@@ -255,6 +262,11 @@ class Mount(PatternRoute):
                 return URLPath(prefix + str(found), protocol=found.protocol)
         raise NoMatchFound(name, path_params)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether to call `app` is all that is left to do, once the route is known to be right."""
+        return self.handle == MethodType(_OWN_HANDLE[Mount], self)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the mounted application."""
         await self.app(scope, receive, send)
@@ -306,12 +318,14 @@ class Router:
         self.routes = [] if routes is None else list(routes)
         check_slash_mode(redirect_slashes)
         self.redirect_slashes: bool | SlashMode = redirect_slashes
-        self.default: ASGIApp = self.not_found if default is None else default
+        self._own_default: ASGIApp = self.not_found
+        self.default: ASGIApp = self._own_default if default is None else default
         self.lifespan_context: Lifespan[Any] = (
             NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
         )
+        self._own_app: ASGIApp = self.app
         self.middleware_stack: ASGIApp = add_layers(
-            self.app, middleware, exception_handlers, max_body_size
+            self._own_app, middleware, exception_handlers, max_body_size
         )
 
     @property
@@ -335,18 +349,43 @@ class Router:
                 raise AssertionError(f"A router does not know {scope['type']!r} scopes.")
             await self.lifespan(scope, receive, send)
             return
+        app = self.choose(scope) if scope["type"] == "http" else self._look_closely(scope)
+        await app(scope, receive, send)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether to call what `choose` gives is all that a call of the router does."""
+        cls = type(self)
+        return cls.__call__ is _CALL and cls.app is _APP and self.middleware_stack is self._own_app
+
+    def choose(self, scope: Scope) -> ASGIApp:
+        """Give the application that an HTTP request goes to, and add to the scope."""
+        if "router" not in scope:
+            scope["router"] = self
+        route = self._table.shortcut(scope)
+        if route is None:
+            return self._look_closely(scope)
+        app: ASGIApp = route.app
+        while type(app) is Router and app.is_bare:
+            route = app._table.shortcut(scope)
+            if route is None:
+                break
+            app = route.app
+        return app
+
+    def _look_closely(self, scope: Scope) -> ASGIApp:
+        """Do what `choose` does, for any connection."""
         if "router" not in scope:
             scope["router"] = self
         found = self._table.match(scope)
         if not isinstance(found, Found):
             mode = slash_mode(self.redirect_slashes, scope)
             outcome = self._table.fall_back(scope, found, mode)
+            if isinstance(outcome, Redirect):
+                return redirect_to(scope, outcome.path)
             if not isinstance(outcome, Found | WrongMethod):
-                app = self.default
-                if isinstance(outcome, Redirect):
-                    app = redirect_to(scope, outcome.path)
-                await app(scope, receive, send)
-                return
+                is_own = self.default is self._own_default and type(self).not_found is _NOT_FOUND
+                return reject if is_own else self.default
             found = outcome
         choice: Found | WrongMethod | ForHead = found
         if isinstance(found, WrongMethod) or scope.get("method") == "HEAD":
@@ -354,26 +393,21 @@ class Router:
         route, child_scope = choice
         scope["route"] = route
         scope.update(child_scope)
-        if isinstance(choice, Found) and _OWN_HANDLE.get(type(route)) is type(route).handle:
-            # PERF: S1, the method is known to be right: that is all that `handle` would look at.
-            await route.app(scope, receive, send)  # type: ignore[attr-defined]
-        elif isinstance(choice, ForHead):
-            await run_for_head(route.handle, scope, receive, send)
-        else:
-            await route.handle(scope, receive, send)
+        if isinstance(choice, ForHead):
+            return partial(run_for_head, route.handle)
+        return route.handle
 
     def takes_handover(self, scope: Scope) -> bool:
         """Say whether a request will be answered with `Handover.take`."""
-        cls = type(self)
-        if cls.__call__ is not _CALL or cls.app is not _APP or self.middleware_stack != self.app:
+        if not self.is_bare:
             return False
         outcome = self._table.match(scope)
         if type(outcome) is not Found or scope["method"] == "HEAD":
             return False
         route = outcome.route
-        if type(route) is not Route or Route.handle is not _OWN_HANDLE[Route]:
+        if type(route) is not Route or not route.is_plain:
             return False
-        return is_endpoint(route.app) or takes_handover(route.app, scope)
+        return type(route.app) is FunctionEndpoint or takes_handover(route.app, scope)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say that there is nothing here: 404, or a closed WebSocket."""
@@ -440,8 +474,9 @@ _wrap_gen_lifespan_context = lift_generator
 
 _CALL: Final = Router.__call__
 _APP: Final = Router.app
+_NOT_FOUND: Final = Router.not_found
 _OWN_HANDLE: Final[dict[type[BaseRoute], Callable[..., Any]]] = {
-    cls: cls.handle for cls in (Route, WebSocketRoute, Mount, Host)
+    cls: cls.handle for cls in (Route, Mount)
 }
 
 

@@ -393,6 +393,36 @@ def test_the_index_gives_the_answers_of_the_linear_table(
         assert actual.route is expected.route
 
 
+@given(
+    routes=st.lists(routes_strategy(), max_size=12),
+    scope=scopes.filter(lambda scope: scope["type"] == "http"),
+    params=st.none() | st.just({"outer": 1}),
+)
+def test_what_is_found_at_first_sight_is_what_the_linear_table_finds(
+    routes: list[BaseRoute], scope: Scope, params: dict[str, Any] | None
+) -> None:
+    if params is not None:
+        scope["path_params"] = params
+    added = dict(scope)
+    route = IndexedTable(RouteList(routes)).shortcut(added)
+    if route is None:
+        assert added == scope
+        return
+    expected = LinearTable(routes).match(scope)
+    assert isinstance(expected, Found)
+    assert expected.route is route
+    assert added == {**scope, **expected.child_scope, "route": route}
+
+
+def test_only_plain_routes_are_found_at_first_sight() -> None:
+    shouting, host = Shouting("/a", endpoint), Host("a.org", app=Router())
+    table = IndexedTable(RouteList([get("/a"), get("/b/{n:int}"), host, get("/c"), shouting]))
+    paths = ["/a", "/b/1", "/b/x", "/c", "/A"]
+    found = [table.shortcut(http(path)) is not None for path in paths]
+    assert found == [True, True, False, False, False]
+    assert table.shortcut(http("/a", "HEAD")) is None
+
+
 @given(routes=st.lists(routes_strategy(), max_size=12), scope=scopes)
 def test_ignoring_slashes_finds_what_a_redirect_would_lead_to(
     routes: list[BaseRoute], scope: Scope

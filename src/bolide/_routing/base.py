@@ -10,12 +10,11 @@ from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
 from bolide._data.url import URLPath
-from bolide._dispatch import refusal
+from bolide._dispatch import reject
 from bolide._routing.pattern import Pattern, bind
 from bolide.convertors import Convertor
 from bolide.exceptions import BolideError
-from bolide.types import Receive, Scope, Send
-from bolide.websockets import WebSocketClose
+from bolide.types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
     "BaseRoute",
@@ -27,7 +26,6 @@ __all__ = [
     "get_name",
     "get_route_path",
     "is_function",
-    "reject",
 ]
 
 
@@ -131,9 +129,11 @@ class PatternRoute(BaseRoute):
         pattern: The parsed pattern.
         path_format: The pattern with `{name}` for each parameter.
         param_convertors: The convertor of each parameter.
+        app: What takes the connections.
     """
 
     scope_types: ClassVar[tuple[str, ...]]
+    app: ASGIApp
     pattern: Pattern
     path_format: str
     param_convertors: dict[str, Convertor[Any]]
@@ -185,6 +185,11 @@ class PatternRoute(BaseRoute):
         """Do what `matches` does, for a path that matches with these parameters."""
         raise NotImplementedError
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether to call `app` is all that is left to do, once the route is known to be right."""
+        return False
+
 
 class EndpointRoute(PatternRoute):
     """A route to one endpoint.
@@ -222,11 +227,3 @@ def is_function(endpoint: Callable[..., Any]) -> bool:
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return isinstance(endpoint, (FunctionType, MethodType))
-
-
-async def reject(scope: Scope, receive: Receive, send: Send) -> None:
-    """Say that there is nothing here: 404, or a closed WebSocket."""
-    if scope["type"] == "websocket":
-        await WebSocketClose()(scope, receive, send)
-    else:
-        await refusal(scope, 404)(scope, receive, send)

@@ -21,17 +21,20 @@ match at all. Its index never decides, it only leaves out:
 - routes that no path tells apart (hosts, and classes of others that override `matches`) are
   `opaque`: they are asked each time, in their place in the order.
 
+Most requests need no value for their match: `shortcut` writes into the scope what it would hold. It
+gives up where anything has to be thought about, and then `match` is asked.
+
 The list of routes may be edited at any time; it counts its edits, and the index is made again when
 the count has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bolide._routing.base import (
     BaseRoute,
@@ -43,6 +46,7 @@ from bolide._routing.base import (
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
+from bolide.convertors import Convertor, ConvertorMismatch, PathConvertor, StringConvertor
 from bolide.types import Scope
 
 __all__ = [
@@ -84,9 +88,6 @@ class Missing(NamedTuple):
 MISSING: Final = Missing()
 
 Outcome = Found | WrongMethod | Redirect | Missing
-
-# PERF: S1, the constructor of a named tuple is a Python function; this is not.
-_found: Callable[[tuple[BaseRoute, Scope]], Found] = partial(tuple.__new__, Found)  # pyright: ignore[reportUnknownMemberType]
 
 
 class LinearTable:
@@ -134,7 +135,7 @@ class LinearTable:
         if slashes == "strict" or (slashes == "redirect" and not can_redirect):
             return as_it_is
         path = other_form(scope)
-        found = None if path is None else self.match({**scope, "path": path})
+        found = None if path is None else self._match_at(path, scope)
         if path is None or found is None or (wrong_method and isinstance(found, WrongMethod)):
             return as_it_is
         if slashes == "redirect":
@@ -144,6 +145,10 @@ class LinearTable:
             child_scope = {**found.child_scope, "path": path, SLASH_ADDED: True}
             return found._replace(child_scope=child_scope)
         return found
+
+    def _match_at(self, path: str, scope: Scope) -> Found | WrongMethod | None:
+        """Do what `match` does, for another path."""
+        return self.match({**scope, "path": path})
 
 
 class _Entry(NamedTuple):
@@ -158,11 +163,15 @@ class _PatternEntry(NamedTuple):
 
     Attributes:
         literal: The route again if its pattern has no parameters.
+        is_plain: See `PatternRoute.is_plain`.
+        conversions: What has to be made of the text of its parameters.
     """
 
     position: int
     route: PatternRoute
     literal: EndpointRoute | None
+    is_plain: bool
+    conversions: tuple[tuple[str, Callable[[str], Any]], ...]
 
 
 _position = attrgetter("position")
@@ -205,6 +214,29 @@ class _Node:
 
     def find(self, path: str) -> list[_PatternEntry]:
         """Give the routes that a path may match, in order."""
+        node = self
+        segments = iter(path.split("/"))
+        next(segments)
+        # PERF: S3, S16, a single way through the trie, which is what most paths have.
+        for segment in segments:
+            literals = node.literals
+            if node.tails:
+                if literals or node.wild is not None:
+                    return self._find_all(path)
+                return node.tails
+            # To look for a segment in a dictionary takes as long as the segment is.
+            following = literals.get(segment) if literals else None
+            if following is None:
+                following = node.wild
+                if following is None:
+                    return []
+            elif node.wild is not None:
+                return self._find_all(path)
+            node = following
+        return node.ends
+
+    def _find_all(self, path: str) -> list[_PatternEntry]:
+        """Go all ways through the trie."""
         found: list[_PatternEntry] = []
         nodes = [self]
         for segment in path.split("/")[1:]:
@@ -237,6 +269,53 @@ class IndexedTable(LinearTable):
         self._literals: dict[str, list[_PatternEntry]] = {}
         self._trie = _Node()
         self._opaque: list[_Entry] = []
+        self._first_opaque: float = math.inf
+
+    def shortcut(self, scope: Scope) -> PatternRoute | None:
+        """Give the route that takes an HTTP request at first sight, and add to the scope.
+
+        None says nothing: it takes a second look, and the scope is as it was.
+
+        Returns:
+            A plain route, with nothing left to do but to call its `app`.
+        """
+        # PERF: S1, S3.
+        if self._version != self.routes.version:
+            self._build()
+        method = scope["method"]
+        if method == "HEAD":
+            return None
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        entries = self._literals.get(path)
+        if entries is None:
+            entries = self._trie.find(path)
+        for position, route, literal, is_plain, conversions in entries:
+            if position > self._first_opaque or not is_plain:
+                return None
+            if literal is not None:
+                params: dict[str, Any] = {}
+            else:
+                match = route.path_regex.match(path)
+                if match is None:
+                    continue
+                params = match.groupdict()
+                try:
+                    for name, convert in conversions:
+                        params[name] = convert(params[name])
+                except ConvertorMismatch:
+                    continue
+            if isinstance(route, EndpointRoute):
+                if route.methods and method not in route.methods:
+                    continue
+                if "path_params" in scope:
+                    params = {**scope["path_params"], **params}
+                scope["endpoint"] = route.endpoint
+                scope["path_params"] = params
+            else:
+                scope.update(route.accept(scope, path, params)[1])
+            scope["route"] = route
+            return route
+        return None
 
     def match(self, scope: Scope) -> Found | WrongMethod | None:
         """Give the route that takes a request, if there is one."""
@@ -251,26 +330,29 @@ class IndexedTable(LinearTable):
         scope_type = scope["type"]
         wrong_method: WrongMethod | None = None
         for entry in entries:
-            child_scope: Scope
             if isinstance(entry, _Entry):
                 match, child_scope = entry.route.matches(scope)
-            elif scope_type not in entry.route.scope_types:
-                continue
-            elif (route := entry.literal) is not None:
-                # PERF: S1, `EndpointRoute.accept` in place.
-                params = dict(scope["path_params"]) if "path_params" in scope else {}
-                child_scope = {"endpoint": route.endpoint, "path_params": params}
-                if scope_type == "http" and route.methods and scope["method"] not in route.methods:
-                    match = Match.PARTIAL
-                else:
-                    return _found((route, child_scope))
-            else:
+            elif scope_type in entry.route.scope_types:
                 match, child_scope = entry.route.match_path(scope, path)
+            else:
+                continue
             if match is Match.FULL:
-                return _found((entry.route, child_scope))
+                return Found(entry.route, child_scope)
             if match is Match.PARTIAL and wrong_method is None:
                 wrong_method = WrongMethod(entry.route, child_scope)
         return wrong_method
+
+    def _match_at(self, path: str, scope: Scope) -> Found | WrongMethod | None:
+        """Do what `match` does, for another path."""
+        # PERF: S5, nothing is copied where nothing can match.
+        if not (
+            self._opaque
+            or scope.get("root_path")
+            or path in self._literals
+            or self._trie.find(path)
+        ):
+            return None
+        return super()._match_at(path, scope)
 
     def candidates(self, scope: Scope) -> list[BaseRoute]:
         """Give all routes that can match the path of a request, and perhaps more, in order."""
@@ -291,12 +373,29 @@ class IndexedTable(LinearTable):
             if not isinstance(route, PatternRoute) or not route.goes_by_pattern:
                 opaque.append(_Entry(position, route))
             elif isinstance(route, EndpointRoute) and not route.param_convertors:
-                entry = _PatternEntry(position, route, route)
+                entry = _PatternEntry(position, route, route, route.is_plain, ())
                 literals.setdefault(route.pattern.source, []).append(entry)
             else:
-                trie.add(route.pattern, _PatternEntry(position, route, None))
+                conversions = _conversions(route.param_convertors)
+                entry = _PatternEntry(position, route, None, route.is_plain, conversions)
+                trie.add(route.pattern, entry)
         for path, entries in literals.items():
             entries += trie.find(path)
             entries.sort(key=_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
+        self._first_opaque = opaque[0].position if opaque else math.inf
         self._version = version
+
+
+def _conversions(
+    convertors: Mapping[str, Convertor[Any]],
+) -> tuple[tuple[str, Callable[[str], Any]], ...]:
+    """Give the parameters that are not just text, with what converts them."""
+    return tuple(
+        (name, convertor.convert)
+        for name, convertor in convertors.items()
+        if type(convertor).convert not in _TEXT
+    )
+
+
+_TEXT: Final = (StringConvertor.convert, PathConvertor.convert)

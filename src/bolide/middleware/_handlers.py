@@ -22,12 +22,12 @@ from typing import Any
 from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
+    FunctionEndpoint,
     StatusHandlers,
     add_handler,
     answer,
     call_handler,
     find_handler,
-    is_endpoint,
     mark_answered,
     was_answered,
 )
@@ -86,7 +86,7 @@ class HandlersLayer:
 
     def takes_handover(self, scope: Scope) -> bool:
         """Say whether a request will be answered with `Handover.take`."""
-        return is_endpoint(self.app) or takes_handover(self.app, scope)
+        return type(self.app) is FunctionEndpoint or takes_handover(self.app, scope)
 
     def _over(self, outer: Tables | None) -> Tables:
         """Give the tables of this layer before those further out."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
+    FunctionEndpoint,
     StatusHandlers,
     add_handler,
     answer,
     find_handler,
+    reject,
     was_answered,
     wrap_app_handling_exceptions,
 )
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, takes_handover
+from bolide._threads import run_endpoint
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.requests import Request
@@ -57,16 +60,21 @@ class ExceptionMiddleware:
     ) -> None:
         self.app = app
         self.debug = debug
+        self._own_handler = self.http_exception
         self._status_handlers: StatusHandlers = {}
         # Other packages wrap what is in this table, so it keeps its name.
         self._exception_handlers: ExceptionHandlers = {
-            HTTPException: self.http_exception,
+            HTTPException: self._own_handler,
             WebSocketException: self.websocket_exception,
         }
         self.tables: tuple[ExceptionHandlers, StatusHandlers] = (
             self._exception_handlers,
             self._status_handlers,
         )
+        # Of the class: an instance may pretend to have any attribute, as mocks do.
+        is_bare = hasattr(type(app), "is_bare") and cast(Any, app).is_bare
+        self._bare_router: Any = app if is_bare else None
+        self._router_call = type(app).__call__
         for key, handler in (handlers or {}).items():
             self.add_exception_handler(key, handler)
 
@@ -88,22 +96,72 @@ class ExceptionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] != "http":
+            await self._other_than_http(scope, receive, send)
+            return
+        scope[HANDLERS_KEY] = self.tables
+        if not isinstance(send, Exchange):
+            send = Exchange(send)
+        app: Any = self.app
+        endpoint: FunctionEndpoint | None = None
+        request: Any = None
+        response: Any = None
+        try:
+            # PERF: S1, do what the router and the endpoint would do, without their coroutines;
+            # but not where somebody has replaced the router's, as instrumentation does.
+            if (
+                app is self._bare_router
+                and type(app).__call__ is self._router_call
+                and type(send) is Exchange
+            ):
+                app = app.choose(scope)
+                if type(app) is FunctionEndpoint:
+                    endpoint = app
+                    request = Request(scope, receive, send)
+                    response = endpoint.func
+                    if endpoint.is_async:
+                        response = await endpoint.func(request)
+                    else:
+                        response = await run_endpoint(endpoint.func, request)
+                    app = response
+                elif app is reject and "app" in scope and self._answers_missing_itself():
+                    # PERF: S5, what is not raised does not have to be caught.
+                    app = error_answer(scope, HTTPException(404, "Not Found"))
+            await app(scope, receive, send)
+        except Exception as exc:
+            try:
+                if endpoint is None:
+                    raise
+                await endpoint.recover(exc, request, response, receive, send)
+            except Exception as unanswered:
+                if not await self.recover(unanswered, scope, receive, send):
+                    raise
+
+    def _answers_missing_itself(self) -> bool:
+        """Say whether the handler of a 404 is `http_exception`."""
+        by_class, by_status = self.tables
+        return (
+            404 not in by_status
+            and by_class.get(HTTPException) is self._own_handler
+            and type(self).http_exception is _HTTP_EXCEPTION
+        )
+
+    async def _other_than_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
         scope[HANDLERS_KEY] = self.tables
         guard = self.websocket_guard
-        if guard is not None and scope["type"] == "websocket":
+        if guard is not None:
             if not guard.allows(scope):
                 await guard.refuse(receive, send)
                 return
             receive, send = guard.receive(receive), guard.send(send)
-        if not isinstance(send, Exchange):
-            send = Exchange(send)
+        exchange = send if isinstance(send, Exchange) else Exchange(send)
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, exchange)
         except Exception as exc:
-            if not await self.recover(exc, scope, receive, send):
+            if not await self.recover(exc, scope, receive, exchange):
                 raise
 
     def takes_handover(self, scope: Scope) -> bool:
@@ -138,4 +196,5 @@ class ExceptionMiddleware:
         await websocket.close(code=exc.code, reason=exc.reason)
 
 
+_HTTP_EXCEPTION: Final = ExceptionMiddleware.http_exception
 _CALL: Final = ExceptionMiddleware.__call__
