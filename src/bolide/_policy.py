@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Literal, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Unpack
 
 from bolide.exceptions import BolideError
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+    # PERF: S18, for so many keys the checks of typing take a millisecond.
+    class TypedDict(dict):
+        def __init_subclass__(cls, total: bool) -> None: ...
+
 
 __all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
 

@@ -11,7 +11,8 @@ import re
 __all__ = ["parse_cookies"]
 
 # A backslash and three octal digits stand for a byte, a backslash and anything else for the latter.
-_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
+# Seldom needed, so that it is compiled then.
+_ESCAPE = r"\\(?:([0-3][0-7][0-7])|(.))"
 
 
 def parse_cookies(header: str) -> dict[str, str]:
@@ -42,7 +43,7 @@ def parse_cookies(header: str) -> dict[str, str]:
 def _unquote(value: str) -> str:
     if len(value) < 2 or value[-1] != '"':
         return value
-    return _ESCAPE.sub(_unescape, value[1:-1])
+    return re.sub(_ESCAPE, _unescape, value[1:-1])
 
 
 def _unescape(escape: re.Match[str]) -> str:

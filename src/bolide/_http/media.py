@@ -86,18 +86,16 @@ def _machine_registry() -> mimetypes.MimeTypes:
 
 # One parameter of a header. In quotes a backslash makes the next character plain, and quotes that
 # are left open reach to the end. Every text from `;` on matches, so nothing is ever tried twice.
-_PARAMETER = re.compile(
-    r"""
+# Most types have none, so both are compiled when they are needed.
+_PARAMETER = r"""(?sx)
     ;  ([^;=]*)
     (?: = [ \t]*
         (?: "  ([^"\\]* (?: \\. [^"\\]* )*)  [^;]*
         |   ([^;]*)
         )
     )?
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+"""
+_ESCAPED = r"(?s)\\(.)"
 
 
 def guess_type(path: str | os.PathLike[str]) -> tuple[str | None, str | None]:
@@ -140,12 +138,12 @@ def parse_media_type(header: str) -> tuple[str, dict[str, str]]:
         name, in lower case. Values keep their case and lose their quotes. Of two parameters with
         one name the first counts, and one without a name or without a value does not.
     """
-    essence = header.partition(";")[0]
+    essence, semicolon, rest = header.partition(";")
     parameters: dict[str, str] = {}
-    for match in _PARAMETER.finditer(header, len(essence)):
+    for match in re.finditer(_PARAMETER, semicolon + rest) if semicolon else ():
         name, quoted, token = match.groups()
         name = name.strip().lower()
-        value = (token or "").strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        value = (token or "").strip() if quoted is None else re.sub(_ESCAPED, r"\1", quoted)
         if name and (value or quoted is not None):
             parameters.setdefault(name, value)
     return essence.strip().lower(), parameters
