@@ -373,7 +373,7 @@ async def test_head_has_the_headers_of_get_and_does_not_open_the_file(
     range_header: str | None,
     spec_version: str,
 ) -> None:
-    monkeypatch.setattr("bolide._files.token_hex", lambda size: "x" * 2 * size)
+    monkeypatch.setattr("secrets.token_hex", lambda size: "x" * 2 * size)
     headers = {} if range_header is None else {"range": range_header}
     extensions: dict[str, Any] = {"http.response.pathsend": {}}
     head = await reply(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,18 +11,35 @@ from bolide.applications import Bolide, Starlette
 
 
 def test_every_choice_is_an_option_of_the_same_type() -> None:
-    options = {name: hint.__forward_arg__ for name, hint in PolicyOptions.__annotations__.items()}
-    assert options == Policy.__annotations__
+    assert PolicyOptions.__annotations__ == Policy.__annotations__
 
 
 def test_every_choice_is_described() -> None:
     assert Policy.__doc__ is not None
-    for field in fields(Policy):
-        assert f"    {field.name}: " in Policy.__doc__
+    for name in Policy.__annotations__:
+        assert f"    {name}: " in Policy.__doc__
 
 
 def test_what_starlette_does_is_the_default() -> None:
     assert Policy() == STARLETTE == Starlette().policy
+
+
+def test_a_policy_is_a_value() -> None:
+    policy, other = Policy(strict_forms=True), Policy(strict_forms=True)
+
+    assert policy == other
+    assert hash(policy) == hash(other)
+    assert policy != STARLETTE
+    assert policy != "Policy(strict_forms=True)"
+    assert repr(policy) == "Policy(strict_forms=True)"
+
+
+def test_a_policy_does_not_change() -> None:
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        STARLETTE.strict_forms = True
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        del STARLETTE.strict_forms
+    assert STARLETTE.strict_forms is False
 
 
 def test_bolide_differs_in_its_policy() -> None:
@@ -45,10 +61,11 @@ def test_starlette_can_be_given_a_policy() -> None:
 )
 def test_an_unknown_option_is_an_error_that_helps(name: str, text: str) -> None:
     options: Any = {name: 1}
-    with pytest.raises(UnknownOption) as caught:
-        Bolide(**options)
-    assert str(caught.value).startswith(text)
-    assert isinstance(caught.value, TypeError)
+    for make in (Bolide, Policy):
+        with pytest.raises(UnknownOption) as caught:
+            make(**options)
+        assert str(caught.value).startswith(text)
+        assert isinstance(caught.value, TypeError)
 
 
 @pytest.mark.parametrize("scope", [{}, {"app": None}, {"app": object()}])

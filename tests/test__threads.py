@@ -14,6 +14,7 @@ import anyio.to_thread
 import pytest
 
 from bolide import _threads
+from bolide._limited_file import LimitedFile
 from bolide._policy import Policy
 from bolide._threads import (
     LIMITS,
@@ -170,7 +171,7 @@ async def test_a_file_is_read(limited: bool, tmp_path: Path) -> None:
     before = LIMITS.set(limits)
     try:
         file = await open_file(path)
-        assert type(file) is (_threads._LimitedFile if limited else anyio.AsyncFile)
+        assert type(file) is (LimitedFile if limited else anyio.AsyncFile)
         assert await file.read(2) == b"01"
         assert await file.seek(5) == 5
         assert await file.seek(1, 1) == 6

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.to_thread
@@ -16,9 +15,17 @@ from bolide._threads import endpoint_limiter
 from bolide.background import BackgroundTask, BackgroundTasks
 from bolide.types import Scope
 
+if TYPE_CHECKING:
+    import logging
+
 __all__ = ["run_background"]
 
-_log: Final = logging.getLogger("bolide.background")
+
+def _log() -> logging.Logger:
+    import logging
+
+    return logging.getLogger("bolide.background")
+
 
 Background = Callable[[], Awaitable[Any]]
 
@@ -49,7 +56,7 @@ async def run_background(background: Background, scope: Scope) -> None:
             run = functools.partial(_run_abandoning, task)
             await (_run_isolated(run, name) if isolated else run())
     if bound.cancelled_caught:
-        _log.warning(
+        _log().warning(
             "Background task %s was stopped %s seconds after the server was told to stop.",
             name,
             draining.background_seconds,
@@ -69,7 +76,7 @@ async def _run_isolated(task: Background, name: str | None = None) -> None:
     try:
         await task()
     except Exception:
-        _log.exception("Background task %s failed.", name or _name(task))
+        _log().exception("Background task %s failed.", name or _name(task))
 
 
 async def _run_abandoning(task: Background) -> None:

@@ -12,7 +12,7 @@ from bolide._data.multidict import QueryParams
 from bolide._data.state import State
 from bolide._data.url import URL, Address, URLPath
 from bolide._drain import Draining, draining_of
-from bolide._http.cookies import parse_cookies
+from bolide._http.cookie_header import parse_cookies
 from bolide.exceptions import BolideError
 from bolide.types import Receive, Scope
 

@@ -22,16 +22,19 @@ application at the end. Therefore signals are held back meanwhile; see `_signals
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.lowlevel
 
 from bolide._async import CLEANUP_SECONDS, create_collapsing_task_group
-from bolide._signals import HeldSignals
+
+if TYPE_CHECKING:
+    import socket
+
+    from bolide._signals import HeldSignals
 
 __all__ = ["DRAINING_KEY", "MARGIN_SECONDS", "DrainControl", "Draining", "draining_of"]
 
@@ -140,8 +143,12 @@ class DrainControl(Draining):
     @asynccontextmanager
     async def watched(self) -> AsyncGenerator[None, None]:
         """Listen to signals and to the bell, from the lifespan's startup to its shutdown."""
+        from socket import socketpair
+
+        from bolide._signals import HeldSignals
+
         self.reset()
-        reader, writer = socket.socketpair()
+        reader, writer = socketpair()
         with reader, writer:
             reader.setblocking(False)
             writer.setblocking(False)

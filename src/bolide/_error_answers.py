@@ -13,13 +13,11 @@ Content-Security-Policy; all text in it is escaped.
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bolide._data.headers import Headers
-from bolide._http.accept import best_of, parse_accept
 from bolide._policy import policy_of
 from bolide._problems import PROBLEM_MEDIA_TYPE, Problem, as_problem
 from bolide.background import BackgroundTask
@@ -103,6 +101,8 @@ def negotiated(scope: Scope, exc: Exception) -> Response:
 
 def _form_for(accept: str) -> Callable[[Problem], Response]:
     """Choose the form of an answer."""
+    from bolide._http.accept import best_of, parse_accept
+
     ranges = parse_accept(accept)
     forms: dict[str, Callable[[Problem], Response]] = {
         "text/plain;charset=utf-8": _text,
@@ -121,11 +121,13 @@ def _text(problem: Problem) -> Response:
 
 
 def _page(problem: Problem) -> Response:
+    from html import escape
+
     members = problem.members
-    heading = html.escape(f"{members.pop('status')} {members.pop('title')}")
+    heading = escape(f"{members.pop('status')} {members.pop('title')}")
     rest = ""
     if detail := members.pop("detail", ""):
-        rest = f"<p>{html.escape(detail)}</p>\n"
+        rest = f"<p>{escape(detail)}</p>\n"
     if members.pop("type") != "about:blank":
         members = {"type": problem.type, **members}
     if members:
@@ -135,9 +137,11 @@ def _page(problem: Problem) -> Response:
 
 
 def _entry(member: tuple[str, Any]) -> str:
+    from html import escape
+
     name, value = member
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-    return f"<dt>{html.escape(name)}</dt>\n<dd><pre>{html.escape(text)}</pre></dd>\n"
+    return f"<dt>{escape(name)}</dt>\n<dd><pre>{escape(text)}</pre></dd>\n"
 
 
 def _headers_of(problem: Problem) -> dict[str, str]:

@@ -14,8 +14,6 @@ import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from secrets import token_hex
 from stat import S_ISREG
 from typing import Final
 from urllib.parse import quote
@@ -248,6 +246,8 @@ class FileResponse(Response):
                 _send_range, self.path, self.chunk_size, start, end, exact
             )
             return headers.raw, send_body
+        from secrets import token_hex
+
         multipart = MultipartRanges(ranges, size, headers["content-type"], token_hex(13))
         headers["content-type"] = multipart.media_type
         headers["content-length"] = str(multipart.content_length)
@@ -268,7 +268,7 @@ _NOT_IN_NOT_MODIFIED: Final = {
 
 def _stat_file(path: FilePath) -> os.stat_result:
     try:
-        stat_result = Path(path).stat()
+        stat_result = os.stat(path)  # noqa: PTH116 - pathlib takes long to import
     except FileNotFoundError:
         raise RuntimeError(f"File at path {path} does not exist.") from None
     if not S_ISREG(stat_result.st_mode):

@@ -95,10 +95,11 @@ def _refuse(constant: str) -> NoReturn:
 
 _decoder = json.JSONDecoder(parse_constant=_refuse)
 
-_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+# Seldom needed, so that it is compiled then.
+_STRING_OR_CONSTANT = r'(?s:"(?:[^"\\]|\\.)*")|(NaN|-?Infinity)'
 
 
 def _find_constant(text: str) -> int | None:
     # All that is before it is JSON, so each string has its end.
-    found = (match.start() for match in _STRING_OR_CONSTANT.finditer(text) if match[1])
+    found = (match.start() for match in re.finditer(_STRING_OR_CONSTANT, text) if match[1])
     return next(found, None)

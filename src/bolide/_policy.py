@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
-from typing import Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Unpack
 
 from bolide.exceptions import BolideError
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+    # PERF: S18, for so many keys the checks of typing take a millisecond.
+    class TypedDict(dict):
+        def __init_subclass__(cls, total: bool) -> None: ...
+
 
 __all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Choices of an application; the defaults are what Starlette does.
 
@@ -133,17 +138,43 @@ class Policy:
     cut_forbidden_bodies: bool = False
     exact_file_lengths: bool = False
 
+    # PERF: S18, a dataclass of so many fields takes three milliseconds to make.
+
+    def __init__(self, **options: Unpack[PolicyOptions]) -> None:
+        names = list(type(self).__annotations__)
+        for name in options:
+            if name not in names:
+                raise UnknownOption(name, names)
+        values = {name: getattr(type(self), name) for name in names}
+        vars(self).update(values, **options)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"A policy cannot be changed, and has no other {name!r}.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"A policy cannot be changed, and needs its {name!r}.")
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, Policy) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{name}={value!r}"
+            for name, value in vars(self).items()
+            if value != getattr(type(self), name)
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
     def changed(self, options: Mapping[str, Any]) -> Policy:
         """Give a policy with some choices changed.
 
         Raises:
             UnknownOption: There is no such choice.
         """
-        names = [field.name for field in fields(self)]
-        for name in options:
-            if name not in names:
-                raise UnknownOption(name, names)
-        return replace(self, **options)
+        return Policy(**{**vars(self), **options})
 
 
 class PolicyOptions(TypedDict, total=False):
@@ -199,6 +230,8 @@ class UnknownOption(BolideError, TypeError):
         self.names = names
 
     def __str__(self) -> str:
+        from difflib import get_close_matches
+
         close = get_close_matches(self.name, self.names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         return f"There is no option {self.name!r}{hint}"

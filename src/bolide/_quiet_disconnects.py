@@ -6,7 +6,6 @@ tracebacks would flood the log (CVE-2025-69230 is of that kind).
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final, cast
 
 from bolide._connection import ClientDisconnect
@@ -14,8 +13,6 @@ from bolide.types import Scope
 from bolide.websockets import WebSocketDisconnect
 
 __all__ = ["is_disconnect", "note_disconnect"]
-
-_log: Final = logging.getLogger("bolide.disconnects")
 
 _DISCONNECTS: Final = (ClientDisconnect, WebSocketDisconnect)
 
@@ -32,9 +29,12 @@ def is_disconnect(exc: BaseException) -> bool:
 
 def note_disconnect(scope: Scope, exc: BaseException) -> None:
     """Write the line."""
+    import logging
+
     # SECURITY: the path is the client's, and may hold what would look like another line.
     what = scope.get("method", "WebSocket")
-    _log.info("%s %r: the client has left%s", what, scope.get("path", ""), _why(exc))
+    log = logging.getLogger("bolide.disconnects")
+    log.info("%s %r: the client has left%s", what, scope.get("path", ""), _why(exc))
 
 
 def _inside(group: BaseExceptionGroup[BaseException]) -> tuple[BaseException, ...]:

@@ -9,18 +9,19 @@ accepted, the same messages go out with `websocket.` in front (a denial response
 
 from __future__ import annotations
 
-import datetime
 import functools
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bolide._background import run_background
 from bolide._data.headers import MutableHeaders, refuse_illegal
 from bolide._exchange import Exchange
-from bolide._http.cookies import format_cookie, refuse_dropped, refuse_large
 from bolide._policy import ACTIVE, policy_of
 from bolide.background import BackgroundTask
 from bolide.types import Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    import datetime
 
 __all__ = ["BODILESS", "HTMLResponse", "PlainTextResponse", "Response", "denial", "without_body"]
 
@@ -185,6 +186,8 @@ class Response:
                 (`Policy.check_cookies`, `Policy.max_cookie_size`).
             http.cookies.CookieError: The name is not legal.
         """
+        from bolide._http.cookies import format_cookie, refuse_dropped, refuse_large
+
         cookie = format_cookie(
             key,
             value,

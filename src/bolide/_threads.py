@@ -18,13 +18,12 @@ into a context variable. An application that has none, mounted in one that has, 
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from time import monotonic
-from typing import Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -45,8 +44,6 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_log: Final = logging.getLogger("bolide.threads")
 
 _WARN_AGAIN_SECONDS: Final = 60.0
 
@@ -99,7 +96,9 @@ class _Limit:
         now = monotonic()
         if now >= self._warned_at + _WARN_AGAIN_SECONDS:
             self._warned_at = now
-            _log.warning(
+            import logging
+
+            logging.getLogger("bolide.threads").warning(
                 "All %d threads are busy, and more calls are waiting for one (%s).",
                 self._size,
                 self._name,
@@ -110,7 +109,11 @@ def _limit(name: str, size: int | None) -> _Limit | None:
     return None if size is None else _Limit(name, size)
 
 
-_Limiters = WeakKeyDictionary[_Limit, anyio.CapacityLimiter]
+if TYPE_CHECKING:
+    # Evaluated, it would import much of AnyIO.
+    _Limiters = WeakKeyDictionary[_Limit, anyio.CapacityLimiter]
+else:
+    _Limiters = WeakKeyDictionary
 
 LIMITS: Final[ContextVar[ThreadLimits | None]] = ContextVar("bolide.thread_limits", default=None)
 """The limits of the application that is running."""
@@ -153,17 +156,7 @@ async def open_file(path: str | os.PathLike[str]) -> anyio.AsyncFile[bytes]:
     """Open a file for reading."""
     if file_limiter() is None:
         return await anyio.open_file(path, mode="rb")
-    return _LimitedFile(await run_file(open, path, "rb"))
+    # Its base class takes long to import, and not every application reads files.
+    from bolide._limited_file import LimitedFile
 
-
-class _LimitedFile(anyio.AsyncFile[bytes]):
-    """A file, each operation on which counts against the limit that there is for files."""
-
-    async def read(self, size: int = -1) -> bytes:
-        return await run_file(self.wrapped.read, size)
-
-    async def seek(self, offset: int, whence: int | None = os.SEEK_SET) -> int:
-        return await run_file(self.wrapped.seek, offset, whence or os.SEEK_SET)
-
-    async def aclose(self) -> None:
-        await run_file(self.wrapped.close)
+    return LimitedFile(await run_file(open, path, "rb"), run_file)

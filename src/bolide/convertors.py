@@ -9,10 +9,12 @@ convertor and goes up to whoever handles errors.
 from __future__ import annotations
 
 import math
-import uuid
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from bolide.exceptions import BolideError
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = [
     "CONVERTOR_TYPES",
@@ -187,14 +189,16 @@ class FloatConvertor(Convertor[float]):
         return f"{number + 0.0:.20f}".rstrip("0").rstrip(".")
 
 
-class UUIDConvertor(Convertor[uuid.UUID]):
+class UUIDConvertor(Convertor["uuid.UUID"]):
     """`{name:uuid}`: a UUID in hexadecimal digits of either case, each dash optional."""
 
     regex = "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
     def convert(self, value: str) -> uuid.UUID:
         """Return the UUID."""
-        return uuid.UUID(value)
+        from uuid import UUID
+
+        return UUID(value)
 
     def to_string(self, value: uuid.UUID) -> str:
         """Return the UUID in lower case with dashes."""

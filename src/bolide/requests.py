@@ -14,26 +14,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from bolide._async import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
 from bolide._body_limits import BodyTooLarge, limited, max_size_of
 from bolide._body_timeout import in_time
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
-from bolide._data.uploads import FormData
 from bolide._data.url import URL, Address
 from bolide._disconnect import cancel_on_disconnect
 from bolide._exports import publish
-from bolide._http.cookies import parse_cookies
-from bolide._http.media import parse_media_type
+from bolide._http.cookie_header import parse_cookies
 from bolide._inbox import LOST, Inbox, StreamConsumed
 from bolide._json_body import MalformedJSON, decode_json
 from bolide._json_codec import CODEC
 from bolide._policy import policy_of
 from bolide._replay import KeptBody, inbox_of
 from bolide.exceptions import HTTPException
-from bolide.formparsers import FormParser, MultiPartException, MultiPartParser
 from bolide.types import Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from bolide._data.uploads import FormData
+    from bolide.formparsers import FormParser, MultiPartParser
 
 __all__ = [
     "URL",
@@ -219,6 +220,15 @@ class Request(HTTPConnection[StateT]):
         max_part_size: int = 1024 * 1024,
     ) -> FormData:
         if self._form is None:
+            # What it takes to read a form is imported by those who do.
+            from bolide._http.media import parse_media_type
+            from bolide.formparsers import (
+                FormData,
+                FormParser,
+                MultiPartException,
+                MultiPartParser,
+            )
+
             media_type, _ = parse_media_type(self.headers.get("content-type", ""))
             if media_type not in ("multipart/form-data", "application/x-www-form-urlencoded"):
                 self._form = FormData()

@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from sys import intern
+from types import MethodType
 from typing import Any, ClassVar, Final, Literal
 
 from bolide._async import is_async_callable
@@ -150,7 +152,8 @@ class Route(EndpointRoute):
         self.app = add_layers(self.app, middleware, exception_handlers, max_body_size)
         self.methods = None
         if methods is not None:
-            self.methods = {method.upper() for method in methods}
+            # One string for all routes, instead of one for each.
+            self.methods = {intern(method.upper()) for method in methods}
             if "GET" in self.methods:
                 self.methods.add("HEAD")
         self.follow(parse(path))
@@ -162,7 +165,7 @@ class Route(EndpointRoute):
     @property
     def is_plain(self) -> bool:
         """Whether to call `app` is all that is left to do, once the route is known to be right."""
-        return type(self).handle is _OWN_HANDLE[Route] and "handle" not in vars(self)
+        return self.handle == MethodType(_OWN_HANDLE[Route], self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint, or refuse the method."""
@@ -262,7 +265,7 @@ class Mount(PatternRoute):
     @property
     def is_plain(self) -> bool:
         """Whether to call `app` is all that is left to do, once the route is known to be right."""
-        return type(self).handle is _OWN_HANDLE[Mount] and "handle" not in vars(self)
+        return self.handle == MethodType(_OWN_HANDLE[Mount], self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the mounted application."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
 from bolide._data.url import URL
@@ -52,13 +53,38 @@ class _TemplateResponse(HTMLResponse):
         self.context = context
         super().__init__(template.render(context), status_code, headers, media_type, background)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # Not async: PERF, S15, that would be one frame more.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Send the page: run as an ASGI application."""
-        # A test client wants to see what a page was made of.
         if "http.response.debug" in scope.get("extensions", {}):
-            info = {"template": self.template, "context": self.context}
-            await send({"type": "http.response.debug", "info": info})
+            return self._show(scope, receive, send)
+        return super().__call__(scope, receive, send)
+
+    async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell a test client what the page was made of, and send it."""
+        info = {"template": self.template, "context": self.context}
+        await send({"type": "http.response.debug", "info": info})
         await super().__call__(scope, receive, send)
+
+
+class _Template(jinja2.Template):
+    """A template that finds its globals in a fraction of the time."""
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,
+    ) -> jinja2.runtime.Context:
+        """Give what the template is rendered with: the globals, and these values before them."""
+        # PERF: S15, a dictionary is made of a ChainMap name by name, in Python.
+        if not shared and type(self.globals) is ChainMap:
+            values: dict[str, Any] = {}
+            for names in reversed(cast("ChainMap[str, Any]", self.globals).maps):
+                values.update(names)
+            values.update(vars or {})
+            return super().new_context(values, True, locals)
+        return super().new_context(vars, shared, locals)
 
 
 class Jinja2Templates:
@@ -99,6 +125,7 @@ class Jinja2Templates:
             if autoescape is None:
                 autoescape = jinja2.select_autoescape()
             env = jinja2.Environment(loader=loader, autoescape=autoescape)  # noqa: S701 - or as told
+            env.template_class = _Template
         self.env = env
         env_globals = cast("MutableMapping[str, Any]", self.env.globals)
         env_globals.setdefault("url_for", _url_for)

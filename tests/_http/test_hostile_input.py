@@ -16,7 +16,7 @@ import pytest
 
 from bolide._http.accept import parse_accept
 from bolide._http.conditional import is_not_modified
-from bolide._http.cookies import parse_cookies
+from bolide._http.cookie_header import parse_cookies
 from bolide._http.dates import parse_date
 from bolide._http.media import parse_media_type
 from bolide._http.ranges import MalformedRangeHeader, RangeNotSatisfiable, parse_range

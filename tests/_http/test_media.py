@@ -74,14 +74,16 @@ def test_the_encoding_is_told_apart(path: str, guess: tuple[str | None, str | No
     assert guess_type(path) == guess
 
 
-def test_what_the_machine_says_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Another machine would have loaded these before bolide was imported.
-    machine = mimetypes.MimeTypes()
-    for registry in (machine, machine_before := mimetypes.MimeTypes()):
-        registry.add_type("application/x-odd", ".css")
-        registry.add_type("application/x-odd", ".odd")
+def test_what_the_machine_says_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    known = tmp_path / "mime.types"
+    known.write_text("application/x-odd css odd\n")
+    monkeypatch.setattr(mimetypes, "knownfiles", [str(tmp_path / "nothing"), str(known)])
+    machine = mimetypes.MimeTypes([str(known)])
     monkeypatch.setattr(mimetypes, "guess_type", machine.guess_type)
-    monkeypatch.setattr(media, "_MACHINE", machine_before)
+    media._machine_registry.cache_clear()
+    request.addfinalizer(media._machine_registry.cache_clear)
 
     assert guess_media_type("style.css") == "text/css"
     assert guess_media_type("name.odd") is None

@@ -101,12 +101,6 @@ def test_a_repeated_name_is_refused(source: str, message: str) -> None:
         parse(source)
 
 
-def test_a_pattern_knows_where_it_was_written() -> None:
-    filename, line = parse("/").registered_at
-    assert filename == __file__
-    assert line > 0
-
-
 class Word(Convertor[str]):
     regex = "(?:[a-z]|/)+"
 
@@ -122,6 +116,56 @@ class Word(Convertor[str]):
 @pytest.fixture
 def word_convertor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONVERTOR_TYPES, "word", Word())
+
+
+@pytest.mark.parametrize("source", ["/users", "/{a}/{b:int}/{c:float}/{d:uuid}/{e:path}"])
+def test_an_expression_is_made_when_it_is_asked_for(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+    compile_text: Any = re.compile
+
+    def note(text: str, flags: int = 0) -> Any:
+        compiled.append(text)
+        return compile_text(text, flags)
+
+    monkeypatch.setattr(re, "compile", note)
+    pattern = parse(source)
+    assert pattern.segments
+    assert compiled == []
+
+    regex = pattern.regex
+    assert pattern.regex is regex
+    assert compiled == [regex.pattern]
+
+
+def test_an_expression_is_the_one_that_a_convertor_had_when_the_pattern_was_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = parse("/{n:int}/end")
+    monkeypatch.setattr(IntegerConvertor, "regex", "[a-z/]+")
+    changed = parse("/{n:int}/end")
+    assert before.regex.fullmatch("/1/end")
+    assert not before.regex.fullmatch("/a/b/end")
+    monkeypatch.undo()
+
+    assert changed.regex.fullmatch("/a/b/end")
+    assert changed.segments == ((TAIL, ""),)
+
+
+def test_an_expression_does_not_follow_the_table_of_convertors() -> None:
+    pattern = parse("/{a}/{b}")
+    del pattern.convertors["a"]
+    assert pattern.regex.fullmatch("/x/y")
+
+
+def test_a_wrong_expression_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(Convertor[str]):
+        regex = "["
+
+    monkeypatch.setitem(CONVERTOR_TYPES, "wrong", Wrong())
+    with pytest.raises(re.error):
+        parse("/{a:wrong}")
 
 
 @pytest.mark.usefixtures("word_convertor")

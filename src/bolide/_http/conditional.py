@@ -7,7 +7,6 @@ If-Range and If-Match take no weak one (RFC 9110, section 8.8.3.2).
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from bolide._http.dates import parse_date
@@ -28,6 +27,8 @@ def etag_of(mtime: float, size: int) -> str:
         mtime: The time of the last change, in seconds since 1970.
         size: The length in bytes.
     """
+    import hashlib
+
     digest = hashlib.md5(f"{mtime}-{size}".encode(), usedforsecurity=False).hexdigest()
     return f'"{digest}"'
 

@@ -1,8 +1,7 @@
-"""Cookies on the wire: read from a `Cookie` header, write one for `Set-Cookie`.
+"""Cookies that a response sets: the value of a `Set-Cookie` header, and what browsers ask of it.
 
-Reading follows the browsers rather than the grammar of RFC 6265 (section 4.2.1): nothing fails, a
-pair that looks odd is kept. Writing is left to the standard library's `http.cookies`, which quotes
-what has to be quoted and refuses names that are not tokens.
+Writing is left to the standard library's `http.cookies`, which quotes what has to be quoted and
+refuses names that are not tokens. What is read from requests is in `cookie_header`.
 """
 
 from __future__ import annotations
@@ -20,14 +19,11 @@ __all__ = [
     "DroppedCookie",
     "IllegalCookieAttribute",
     "format_cookie",
-    "parse_cookies",
     "refuse_dropped",
     "refuse_large",
     "refuse_separators",
 ]
 
-# A backslash and three octal digits stand for a byte, a backslash and anything else for the latter.
-_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 # RFC 6265, section 4.1.1: "any CHAR except CTLs or ';'".
 _NOT_IN_ATTRIBUTES = re.compile(r"[\x00-\x1f\x7f;]")
 # Only its rule for quoting values is used; it holds no cookie.
@@ -89,31 +85,6 @@ def refuse_large(name: str, size: int, max_size: int) -> None:
             f"The cookie {name!r} takes {size} bytes. That is more than max_cookie_size, {max_size}"
             " bytes, and browsers would drop it."
         )
-
-
-def parse_cookies(header: str) -> dict[str, str]:
-    """Return the cookies of a `Cookie` header.
-
-    The time and the result grow with the length of the header and no faster, so the limit that a
-    server sets to the size of headers is the limit here.
-
-    Args:
-        header: The value of the header; several are joined with `;` first.
-
-    Returns:
-        The values by name. Of two cookies with one name the later stays. A piece without `=` is
-        the value of the cookie with the empty name (RFC 6265bis, section 5.7).
-    """
-    cookies: dict[str, str] = {}
-    for piece in header.split(";"):
-        name, equals, value = piece.partition("=")
-        if not equals:
-            name, value = "", name
-        name = name.strip()
-        value = value.strip()
-        if name or value:
-            cookies[name] = _unquote(value) if value[:1] == '"' else value
-    return cookies
 
 
 def format_cookie(
@@ -194,17 +165,6 @@ def refuse_separators(name: str, attribute: str, setting: object) -> None:
             f"The cookie {name!r} has the {attribute} {setting!r}. "
             "Take out the semicolons and control characters."
         )
-
-
-def _unquote(value: str) -> str:
-    if len(value) < 2 or value[-1] != '"':
-        return value
-    return _ESCAPE.sub(_unescape, value[1:-1])
-
-
-def _unescape(escape: re.Match[str]) -> str:
-    octal, character = escape.groups()
-    return chr(int(octal, 8)) if octal else character
 
 
 def _gmt(moment: datetime) -> str:

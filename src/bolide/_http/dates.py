@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 __all__ = ["format_date", "parse_date"]
 
@@ -13,17 +14,19 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-_FORMS = tuple(
-    re.compile(form, re.ASCII)
-    for form in (
-        # IMF-fixdate:  Sun, 06 Nov 1994 08:49:37 GMT
-        rf"[A-Z][a-z]{{2}}, (?P<day>\d\d) (?P<month>[A-Z][a-z]{{2}}) (?P<year>\d{{4}}) {_TIME} GMT",
-        # rfc850-date:  Sunday, 06-Nov-94 08:49:37 GMT
-        rf"[A-Z][a-z]{{5,8}}, (?P<day>\d\d)-(?P<month>[A-Z][a-z]{{2}})-(?P<year>\d\d) {_TIME} GMT",
-        # asctime-date: Sun Nov  6 08:49:37 1994
-        rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})",
-    )
+_FORMS = (
+    # IMF-fixdate:  Sun, 06 Nov 1994 08:49:37 GMT
+    rf"[A-Z][a-z]{{2}}, (?P<day>\d\d) (?P<month>[A-Z][a-z]{{2}}) (?P<year>\d{{4}}) {_TIME} GMT",
+    # rfc850-date:  Sunday, 06-Nov-94 08:49:37 GMT
+    rf"[A-Z][a-z]{{5,8}}, (?P<day>\d\d)-(?P<month>[A-Z][a-z]{{2}})-(?P<year>\d\d) {_TIME} GMT",
+    # asctime-date: Sun Nov  6 08:49:37 1994
+    rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})",
 )
+
+
+@cache
+def _expressions() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(form, re.ASCII) for form in _FORMS)
 
 
 def format_date(moment: float | datetime) -> str:
@@ -51,8 +54,8 @@ def parse_date(text: str) -> datetime | None:
         An aware time in UTC.
     """
     text = text.strip()
-    for form in _FORMS:
-        if match := form.fullmatch(text):
+    for expression in _expressions():
+        if match := expression.fullmatch(text):
             return _moment(match)
     return None
 

@@ -20,7 +20,8 @@ __all__ = ["HostHeader", "parse_host_header"]
 _HOST: Final = re.compile(
     r"(?P<host>[A-Za-z0-9._~%!$&'()*+,;=-]+|\[(?P<literal>[^\[\]]*)\])(?::(?P<port>[0-9]+))?"
 )
-_FUTURE_ADDRESS: Final = re.compile(r"v[0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+")
+# Seldom needed, so that it is compiled then.
+_FUTURE_ADDRESS: Final = r"v[0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+"
 
 
 class HostHeader(NamedTuple):
@@ -56,7 +57,7 @@ def parse_host_header(value: str) -> HostHeader | None:
 
 def _is_address(literal: str) -> bool:
     if literal.startswith("v"):
-        return _FUTURE_ADDRESS.fullmatch(literal) is not None
+        return re.fullmatch(_FUTURE_ADDRESS, literal) is not None
     try:
         # A zone ("%eth0") means something on one machine only.
         return "%" not in literal and bool(ipaddress.IPv6Address(literal).packed)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import re
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mimetypes
 
 __all__ = ["guess_media_type", "guess_type", "parse_media_type"]
 
@@ -55,41 +60,42 @@ _ADDED_TYPES = {
 }
 
 
+@cache
 def _own_registry() -> mimetypes.MimeTypes:
     """Return Python's built-in types and ours: the same on every machine."""
+    import mimetypes
+
     registry = mimetypes.MimeTypes()
     for extension, media_type in _ADDED_TYPES.items():
         registry.add_type(media_type, extension)
     return registry
 
 
+@cache
 def _machine_registry() -> mimetypes.MimeTypes:
-    """Return a copy of the process-wide types, which are what the operating system says."""
+    """Return what the operating system says; what the process has beyond that, it was told."""
+    import mimetypes
+
     registry = mimetypes.MimeTypes()
-    registry.encodings_map = dict(mimetypes.encodings_map)
-    registry.suffix_map = dict(mimetypes.suffix_map)
-    registry.types_map = (dict(mimetypes.common_types), dict(mimetypes.types_map))
+    registry.read_windows_registry()
+    for name in mimetypes.knownfiles:
+        with suppress(OSError):
+            registry.read(name)
     return registry
 
 
-_OWN = _own_registry()
-# What differs from this copy was added by the application, through `mimetypes.add_type`.
-_MACHINE = _machine_registry()
-
 # One parameter of a header. In quotes a backslash makes the next character plain, and quotes that
 # are left open reach to the end. Every text from `;` on matches, so nothing is ever tried twice.
-_PARAMETER = re.compile(
-    r"""
+# Most types have none, so both are compiled when they are needed.
+_PARAMETER = r"""(?sx)
     ;  ([^;=]*)
     (?: = [ \t]*
         (?: "  ([^"\\]* (?: \\. [^"\\]* )*)  [^;]*
         |   ([^;]*)
         )
     )?
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+"""
+_ESCAPED = r"(?s)\\(.)"
 
 
 def guess_type(path: str | os.PathLike[str]) -> tuple[str | None, str | None]:
@@ -97,7 +103,7 @@ def guess_type(path: str | os.PathLike[str]) -> tuple[str | None, str | None]:
 
     The answer does not depend on the machine (`/etc/mime.types`, the Windows registry): what is
     an image here is an image in production. A type that the application has registered with
-    `mimetypes.add_type`, after it imported bolide, comes first.
+    `mimetypes.add_type` comes first.
 
     Args:
         path: A file name or path; the file need not exist.
@@ -105,8 +111,13 @@ def guess_type(path: str | os.PathLike[str]) -> tuple[str | None, str | None]:
     Returns:
         The type, or None if the name says nothing, and the encoding, such as gzip, or None.
     """
+    import mimetypes
+
     registered = mimetypes.guess_type(path)
-    return _OWN.guess_type(path) if registered == _MACHINE.guess_type(path) else registered
+    own = _own_registry().guess_type(path)
+    if registered == own or registered == _machine_registry().guess_type(path):
+        return own
+    return registered
 
 
 def guess_media_type(path: str | os.PathLike[str]) -> str | None:
@@ -127,12 +138,12 @@ def parse_media_type(header: str) -> tuple[str, dict[str, str]]:
         name, in lower case. Values keep their case and lose their quotes. Of two parameters with
         one name the first counts, and one without a name or without a value does not.
     """
-    essence = header.partition(";")[0]
+    essence, semicolon, rest = header.partition(";")
     parameters: dict[str, str] = {}
-    for match in _PARAMETER.finditer(header, len(essence)):
+    for match in re.finditer(_PARAMETER, semicolon + rest) if semicolon else ():
         name, quoted, token = match.groups()
         name = name.strip().lower()
-        value = (token or "").strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        value = (token or "").strip() if quoted is None else re.sub(_ESCAPED, r"\1", quoted)
         if name and (value or quoted is not None):
             parameters.setdefault(name, value)
     return essence.strip().lower(), parameters

@@ -14,7 +14,6 @@ RULES (RFC 9110, sections 14.1.2, 14.2, 14.4 and 14.6, with the choices of this 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from bolide.exceptions import BolideError
@@ -121,7 +120,6 @@ def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-@dataclass(frozen=True, slots=True)
 class MultipartRanges:
     """A body of type multipart/byteranges, but for the bytes of the file (section 14.6).
 
@@ -137,10 +135,15 @@ class MultipartRanges:
 
     PART_END: ClassVar[bytes] = b"\r\n"
 
-    ranges: Sequence[tuple[int, int]]
-    size: int
-    content_type: str
-    boundary: str
+    __slots__ = ("boundary", "content_type", "ranges", "size")
+
+    def __init__(
+        self, ranges: Sequence[tuple[int, int]], size: int, content_type: str, boundary: str
+    ) -> None:
+        self.ranges = ranges
+        self.size = size
+        self.content_type = content_type
+        self.boundary = boundary
 
     @property
     def media_type(self) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
 from bolide._data.url import URLPath
@@ -65,6 +64,8 @@ class NoMatchFound(BolideError):
         goes on to its next route.
         """
         if self._notes is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(self._name, set(self._known_names), n=1)
             self._notes = [self._hint_at(near[0])] if near else []
         return self._notes
@@ -126,7 +127,6 @@ class PatternRoute(BaseRoute):
 
     Attributes:
         pattern: The parsed pattern.
-        path_regex: Its regular expression.
         path_format: The pattern with `{name}` for each parameter.
         param_convertors: The convertor of each parameter.
         app: What takes the connections.
@@ -135,16 +135,38 @@ class PatternRoute(BaseRoute):
     scope_types: ClassVar[tuple[str, ...]]
     app: ASGIApp
     pattern: Pattern
-    path_regex: re.Pattern[str]
     path_format: str
     param_convertors: dict[str, Convertor[Any]]
+
+    _path_regex: re.Pattern[str] | None = None
 
     def follow(self, pattern: Pattern) -> None:
         """Go by this pattern."""
         self.pattern = pattern
-        self.path_regex = pattern.regex
         self.path_format = pattern.format
         self.param_convertors = pattern.convertors
+
+    @property
+    def path_regex(self) -> re.Pattern[str]:
+        """The regular expression of the pattern; another one may be put in its place."""
+        regex = self._path_regex
+        if regex is None:
+            regex = self._path_regex = self.pattern.regex
+        return regex
+
+    @path_regex.setter
+    def path_regex(self, regex: re.Pattern[str]) -> None:
+        self._path_regex = regex
+
+    @property
+    def goes_by_pattern(self) -> bool:
+        """Whether the pattern says what `matches` will say."""
+        return (
+            # Neither the class nor the object has another one.
+            self.matches == MethodType(PatternRoute.matches, self)
+            and getattr(self, "pattern", None) is not None
+            and (self._path_regex is None or self._path_regex is self.pattern.regex)
+        )
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Say whether this route is for a scope, and what to add to the scope if it is."""
@@ -204,4 +226,4 @@ def is_function(endpoint: Callable[..., Any]) -> bool:
     """Say whether an endpoint is called with a connection, not as an ASGI application."""
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
-    return inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+    return isinstance(endpoint, (FunctionType, MethodType))

@@ -9,7 +9,6 @@ in the same task. What it yields is the state that each request gets a copy of.
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -121,7 +120,9 @@ async def run(lifespan: Lifespan[Any], scope: Scope, receive: Receive, send: Sen
             phase = "shutdown"
             await receive()
     except BaseException:
-        await send({"type": f"lifespan.{phase}.failed", "message": traceback.format_exc()})
+        from traceback import format_exc
+
+        await send({"type": f"lifespan.{phase}.failed", "message": format_exc()})
         raise
     await send({"type": "lifespan.shutdown.complete"})
 

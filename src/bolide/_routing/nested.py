@@ -21,7 +21,6 @@ since that is the only thing that a server hands on to requests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Generator, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final, cast
@@ -41,8 +40,6 @@ STATES_KEY: Final = "bolide.states"
 """Where the state of the outermost application keeps those of the mounted ones."""
 
 _TREE_KEY: Final = "bolide.lifespans"
-
-_log: Final = logging.getLogger("bolide.lifespan")
 
 
 class NestedLifespanFailed(BolideError, RuntimeError):
@@ -142,7 +139,10 @@ class _Guest:
             self._ended.set()
             self._answered.set()
         if self._phase == "startup" and self._told is None:
-            _log.info("The application at %s does not take lifespans: %r", self._mount, error)
+            import logging
+
+            log = logging.getLogger("bolide.lifespan")
+            log.info("The application at %s does not take lifespans: %r", self._mount, error)
         elif error is not None or self._told is not None:
             self._fail(error)
             if self._phase == "running":

@@ -8,25 +8,28 @@ RULES
 
 THEORY OF OPERATION
 
-`parse` gives a frozen `Pattern`. Its regular expression decides what matches. Its segments only
-help to find it among others: a segment is literal text, or WILD where a parameter stands in it, or
-TAIL where a parameter may go on over the following slashes, which ends the list.
+`parse` gives a `Pattern`. Its regular expression decides what matches. Its segments only help to
+find it among others: a segment is literal text, or WILD where a parameter stands in it, or TAIL
+where a parameter may go on over the following slashes, which ends the list.
+
+An application has more routes than it is asked for at once, and to compile an expression takes
+longer than all else about a route. So it is compiled when it is first asked for; but at once if a
+convertor of the user's own takes part, whose mistakes are to be known before the first request.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from bolide._callsite import registration_site
 from bolide.convertors import (
     CONVERTOR_TYPES,
     Convertor,
     ConvertorMismatch,
     FloatConvertor,
     IntegerConvertor,
+    PathConvertor,
     StringConvertor,
     UUIDConvertor,
 )
@@ -51,32 +54,46 @@ WILD: Final = "*"
 TAIL: Final = "**"
 """The rest of a path, from a parameter on that may hold slashes."""
 
-# These expressions cannot match a slash. A subclass may have another one, and so may a class that
-# somebody has changed, or a convertor of the user's own.
-_ONE_SEGMENT: Final[dict[type[Convertor[Any]], str]] = {
-    cls: cls.regex for cls in (FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor)
-}
+# These expressions cannot match a slash.
+_ONE_SEGMENT: Final = frozenset(
+    cls.regex for cls in (FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor)
+)
+_OWN: Final = _ONE_SEGMENT | {PathConvertor.regex}
 
 
-@dataclass(frozen=True, slots=True)
 class Pattern:
     """A parsed pattern.
 
     Attributes:
         source: What was written.
-        regex: What decides; its groups are the parameters.
         format: The pattern with `{name}` for each parameter, to fill in.
         convertors: The convertor of each parameter, as registered when the pattern was parsed.
-        segments: Pairs of kind ("" for literal text, WILD or TAIL) and text, for paths only.
-        registered_at: File and line of the code that wrote it.
     """
 
-    source: str
-    regex: re.Pattern[str]
-    format: str
-    convertors: dict[str, Convertor[Any]]
-    segments: tuple[tuple[str, str], ...]
-    registered_at: tuple[str, int]
+    __slots__ = ("_expressions", "_regex", "convertors", "format", "source")
+
+    def __init__(self, source: str, format: str, convertors: dict[str, Convertor[Any]]) -> None:
+        self.source = source
+        self.format = format
+        self.convertors = convertors
+        # As they are now: the attribute of a convertor, and this dictionary, may be changed.
+        self._expressions = tuple([convertor.regex for convertor in convertors.values()])
+        self._regex: re.Pattern[str] | None = None
+        if not _OWN.issuperset(self._expressions):
+            self._regex = _compile(source, self._expressions)
+
+    @property
+    def regex(self) -> re.Pattern[str]:
+        """What decides; its groups are the parameters."""
+        regex = self._regex
+        if regex is None:
+            regex = self._regex = _compile(self.source, self._expressions)
+        return regex
+
+    @property
+    def segments(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of kind ("" for literal text, WILD or TAIL) and text, for paths only."""
+        return _segments(self.source, self._expressions) if self.source[:1] == "/" else ()
 
 
 def parse(source: str) -> Pattern:
@@ -85,27 +102,20 @@ def parse(source: str) -> Pattern:
     Raises:
         AssertionError: A convertor is not registered.
         ValueError: A parameter is named twice.
+        re.error: The expression of a convertor is none.
     """
-    tokens = _tokens(source)
-    params = [token for token in tokens if isinstance(token, tuple)]
-    names = [name for name, _ in params]
-    if duplicated := sorted({name for name in names if names.count(name) > 1}):
+    # PERF: S18, most patterns hold no parameter.
+    if "{" not in source:
+        return Pattern(source, source, {})
+    parts = PARAM_REGEX.split(source)
+    names, suffixes = parts[1::3], parts[2::3]
+    convertors = {name: _convertor(suffix) for name, suffix in zip(names, suffixes, strict=True)}
+    if len(convertors) < len(names):
+        duplicated = sorted(name for name in convertors if names.count(name) > 1)
         plural = "s" if len(duplicated) > 1 else ""
         raise ValueError(f"Duplicated param name{plural} {', '.join(duplicated)} at path {source}")
-    is_host = not source.startswith("/")
-    matched = [*tokens[:-1], _without_port(tokens[-1])] if is_host else tokens
-    expression = "".join(
-        re.escape(token) if isinstance(token, str) else f"(?P<{token[0]}>{token[1].regex})"
-        for token in matched
-    )
-    return Pattern(
-        source=source,
-        regex=re.compile(rf"^{expression}\Z", re.IGNORECASE if is_host else 0),
-        format="".join(token if isinstance(token, str) else f"{{{token[0]}}}" for token in tokens),
-        convertors=dict(params),
-        segments=() if is_host else _segments(tokens),
-        registered_at=registration_site(),
-    )
+    format = PARAM_REGEX.sub(r"{\1}", source) if any(suffixes) else source
+    return Pattern(source, format, convertors)
 
 
 def bind(
@@ -143,42 +153,43 @@ def fill(
     return PARAM_FORMAT_REGEX.sub(value_of, format), remaining
 
 
-_Token = str | tuple[str, Convertor[Any]]
+def _convertor(suffix: str | None) -> Convertor[Any]:
+    key = "str" if suffix is None else suffix[1:]
+    if key not in CONVERTOR_TYPES:
+        raise AssertionError(f"Unknown path convertor '{key}'")
+    return CONVERTOR_TYPES[key]
 
 
-def _tokens(source: str) -> list[_Token]:
-    """Split a pattern into literal texts and parameters, in turn, a text first and last."""
-    tokens: list[_Token] = []
-    at = 0
-    for match in PARAM_REGEX.finditer(source):
-        name, suffix = match.groups(default=":str")
-        key = suffix[1:]
-        if key not in CONVERTOR_TYPES:
-            raise AssertionError(f"Unknown path convertor '{key}'")
-        tokens += [source[at : match.start()], (name, CONVERTOR_TYPES[key])]
-        at = match.end()
-    return [*tokens, source[at:]]
+def _compile(source: str, expressions: tuple[str, ...]) -> re.Pattern[str]:
+    """Make the regular expression of a pattern from those of its parameters."""
+    parts = PARAM_REGEX.split(source)
+    is_host = not source.startswith("/")
+    if is_host:
+        parts[-1] = _without_port(parts[-1])
+    texts = map(re.escape, parts[0::3])
+    body = next(texts)
+    for name, expression, text in zip(parts[1::3], expressions, texts, strict=True):
+        body += f"(?P<{name}>{expression}){text}"
+    return re.compile(rf"^{body}\Z", re.IGNORECASE if is_host else 0)
 
 
-def _without_port(text: _Token) -> str:
+def _without_port(text: str) -> str:
     """Drop the port from the end of a host; the colons of an IPv6 literal are inside brackets."""
-    assert isinstance(text, str)
     return text if text.endswith("]") or ":" not in text else text.rpartition(":")[0]
 
 
-def _segments(tokens: list[_Token]) -> tuple[tuple[str, str], ...]:
+def _segments(source: str, expressions: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     segments: list[tuple[str, str]] = []
     kind = text = ""
-    for token in tokens:
-        if isinstance(token, str):
-            head, *rest = token.split("/")
-            text += head
-            for part in rest:
-                segments.append((kind, text))
-                kind, text = "", part
-        elif _ONE_SEGMENT.get(type(token[1])) == token[1].regex:
+    for number, literal in enumerate(PARAM_REGEX.split(source)[0::3]):
+        if number:
+            if expressions[number - 1] not in _ONE_SEGMENT:
+                return (*segments[1:], (TAIL, ""))
             kind = WILD
-        else:
-            return (*segments[1:], (TAIL, ""))
+        head, *rest = literal.split("/")
+        text += head
+        for part in rest:
+            segments.append((kind, text))
+            kind, text = "", part
     # A path begins with a slash, so that the first segment is the nothing in front of it.
     return (*segments[1:], (kind, text))

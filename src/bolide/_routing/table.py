@@ -233,7 +233,9 @@ class _Node:
         for segment in path.split("/")[1:]:
             if node.forks:
                 return self._find_all(path)
-            following = node.literals.get(segment, node.wild)
+            # To look for a segment in a dictionary takes as long as the segment is.
+            literals = node.literals
+            following = literals.get(segment, node.wild) if literals else node.wild
             if following is None:
                 return []
             node = following
@@ -405,7 +407,7 @@ class IndexedTable(LinearTable):
         trie = _Node()
         opaque: list[_Entry] = []
         for position, route in enumerate(self.routes):
-            if not isinstance(route, PatternRoute) or not _goes_by_pattern(route):
+            if not isinstance(route, PatternRoute) or not route.goes_by_pattern:
                 opaque.append(_Entry(position, route))
             elif isinstance(route, EndpointRoute) and not route.param_convertors:
                 entry = _PatternEntry(position, route)
@@ -427,13 +429,3 @@ class IndexedTable(LinearTable):
         self._by_prefix = dict(trie.prefixes())
         self._by_first = dict(trie.mounts())
         self._version = version
-
-
-def _goes_by_pattern(route: PatternRoute) -> bool:
-    """Say whether the pattern of a route says what its `matches` will say."""
-    return (
-        type(route).matches is PatternRoute.matches
-        and getattr(route, "pattern", None) is not None
-        and route.pattern.regex is route.path_regex
-        and "matches" not in vars(route)
-    )

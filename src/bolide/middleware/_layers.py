@@ -29,7 +29,8 @@ def add_layers(
     """
     if exception_handlers:
         app = HandlersLayer(app, exception_handlers)
-    app = build_stack(app, middleware or ())
+    if middleware:
+        app = build_stack(app, middleware)
     if max_body_size is not None:
         app = RequestBodyLimitMiddleware(app, max_body_size)
     return app

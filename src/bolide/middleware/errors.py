@@ -1,11 +1,12 @@
-"""The outermost layer: whatever goes wrong, the client gets a response and the server learns it."""
+"""The outermost layer: whatever goes wrong, the client gets a response and the server learns it.
+
+The page for debugging is imported when somebody is about to see it.
+"""
 
 from __future__ import annotations
 
-import inspect
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from bolide import _debug_page
 from bolide._body_limits import BodyTooLarge
 from bolide._debug_access import may_see_debug
 from bolide._dispatch import call_handler, was_answered
@@ -18,6 +19,9 @@ from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import HTMLResponse, Response
 from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    import inspect
 
 __all__ = ["ServerErrorMiddleware"]
 
@@ -81,11 +85,13 @@ class ServerErrorMiddleware:
 
     def debug_response(self, request: Request, exc: Exception) -> Response:
         """Show the traceback, as a page to a browser and as text to anything else."""
+        from bolide._debug_page import page_response, text_response
+
         if "headers" in request.scope and "text/html" in request.headers.get("accept", ""):
             if type(self).generate_html is _GENERATE_HTML:
-                return _debug_page.page_response(request.scope, exc)
+                return page_response(request.scope, exc)
             return HTMLResponse(self.generate_html(exc), status_code=500)
-        return _debug_page.text_response(self.generate_plain_text(exc))
+        return text_response(self.generate_plain_text(exc))
 
     def error_response(self, request: Request, exc: Exception) -> Response:
         """Say no more than that something went wrong."""
@@ -100,20 +106,28 @@ class ServerErrorMiddleware:
             frame_lineno: The number of the line that the frame is at.
             frame_index: The place of that line among the lines shown.
         """
+        from bolide._debug_page import line_html
+
         number = frame_lineno - frame_index + index
-        return _debug_page.line_html(line, number=number, is_error=index == frame_index)
+        return line_html(line, number=number, is_error=index == frame_index)
 
     def generate_frame_html(self, frame: inspect.FrameInfo, is_collapsed: bool) -> str:
         """Give one frame of the page."""
-        return _debug_page.frame_html(frame, opened=not is_collapsed)
+        from bolide._debug_page import frame_html
+
+        return frame_html(frame, opened=not is_collapsed)
 
     def generate_html(self, exc: Exception, limit: int = 7) -> str:
         """Give the page, with at most `limit` frames."""
-        return _debug_page.page_html("Starlette Debugger", exc, limit=limit)
+        from bolide._debug_page import page_html
+
+        return page_html("Starlette Debugger", exc, limit=limit)
 
     def generate_plain_text(self, exc: Exception) -> str:
         """Give the traceback as text."""
-        return _debug_page.plain_text(exc)
+        from bolide._debug_page import plain_text
+
+        return plain_text(exc)
 
 
 _GENERATE_HTML: Final = ServerErrorMiddleware.generate_html

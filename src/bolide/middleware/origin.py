@@ -8,11 +8,13 @@ WebSocket there, and the same-origin policy does not keep that page from reading
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bolide._data.headers import Headers
-from bolide._http.origin import OriginList
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from bolide._http.origin import OriginList
 
 __all__ = ["ORIGIN_CHECKED_KEY", "REFUSAL", "WebSocketOriginMiddleware"]
 
@@ -51,6 +53,8 @@ class WebSocketOriginMiddleware:
         *,
         only_with_credentials: bool = False,
     ) -> None:
+        from bolide._http.origin import OriginList
+
         self.app = app
         self.allowed_origins: OriginList = OriginList(allowed_origins)
         self.only_with_credentials = only_with_credentials
