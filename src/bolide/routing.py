@@ -306,7 +306,9 @@ class Router:
         self.redirect_slashes: bool | SlashMode = redirect_slashes
         self.default: ASGIApp = self.not_found if default is None else default
         self.lifespan_context: Lifespan[Any] = (
-            NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
+            NoLifespan(self)
+            if lifespan is None
+            else _lifespan.NotedLifespan(_lifespan.normalise(lifespan), self)
         )
         self.middleware_stack: ASGIApp = add_layers(
             self.app, middleware, exception_handlers, max_body_size
