@@ -14,7 +14,21 @@ from typing import Any, Final, Literal, TypedDict
 
 from bolide.exceptions import BolideError
 
-__all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
+__all__ = [
+    "ACTIVE",
+    "BOLIDE",
+    "STARLETTE",
+    "Policy",
+    "PolicyOptions",
+    "UnknownChoice",
+    "UnknownOption",
+    "policy_of",
+]
+
+_WORDS: Final = {
+    "redirect_slashes": ("redirect", "strict", "ignore"),
+    "debug_for": ("anyone", "loopback"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +105,11 @@ class Policy:
         cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
         exact_file_lengths: Break off a response if its file has become shorter than announced, and
             send no more than that if it has become longer.
+        validate_events: Let `TestClient` check each event that the application sends, where its
+            own `validate_events` is unset.
+
+    Raises:
+        UnknownChoice: One of the choices that are words is none of them.
     """
 
     nested_lifespans: bool = False
@@ -132,11 +151,18 @@ class Policy:
     answer_conditions: bool = False
     cut_forbidden_bodies: bool = False
     exact_file_lengths: bool = False
+    validate_events: bool = False
+
+    def __post_init__(self) -> None:
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise UnknownChoice(name, getattr(self, name), words)
 
     def changed(self, options: Mapping[str, Any]) -> Policy:
         """Give a policy with some choices changed.
 
         Raises:
+            UnknownChoice: A word is none of those that there are for a choice.
             UnknownOption: There is no such choice.
         """
         names = [field.name for field in fields(self)]
@@ -188,6 +214,7 @@ class PolicyOptions(TypedDict, total=False):
     answer_conditions: bool
     cut_forbidden_bodies: bool
     exact_file_lengths: bool
+    validate_events: bool
 
 
 class UnknownOption(BolideError, TypeError):
@@ -202,6 +229,20 @@ class UnknownOption(BolideError, TypeError):
         close = get_close_matches(self.name, self.names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         return f"There is no option {self.name!r}{hint}"
+
+
+class UnknownChoice(BolideError, ValueError):
+    """An option of an application was given a word that is none of its choices."""
+
+    def __init__(self, name: str, value: object, words: tuple[str, ...]) -> None:
+        super().__init__(name, value)
+        self.name = name
+        self.value = value
+        self.words = words
+
+    def __str__(self) -> str:
+        words = ", ".join(map(repr, self.words))
+        return f"{self.name} is one of {words}; got {self.value!r}."
 
 
 STARLETTE: Final = Policy()
@@ -249,6 +290,7 @@ BOLIDE: Final = Policy(
     answer_conditions=True,
     cut_forbidden_bodies=True,
     exact_file_lengths=True,
+    validate_events=True,
 )
 
 ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
