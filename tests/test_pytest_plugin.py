@@ -138,6 +138,8 @@ def test_run_as_a_program_it_exits_as_pytest_does(monkeypatch: pytest.MonkeyPatc
 
 bolide_client = pytest_plugin.bolide_client
 async_bolide_client = pytest_plugin.async_bolide_client
+client = pytest_plugin.client
+async_client = pytest_plugin.async_client
 
 
 class Logging:
@@ -198,6 +200,17 @@ async def test_an_async_client_checks_events(app: Logging, async_bolide_client: 
     client = await async_bolide_client(app)
     with pytest.raises(InvalidEvent, match="tokens in lower case"):
         await client.get("/")
+
+
+def test_the_short_name_is_for_the_same(client: Any, bolide_client: Any) -> None:
+    assert client is bolide_client
+
+
+@pytest.mark.anyio
+async def test_the_short_async_name_is_for_the_same(
+    async_client: Any, async_bolide_client: Any
+) -> None:
+    assert async_client is async_bolide_client
 
 
 THEIRS = """

@@ -83,6 +83,8 @@ class Policy:
             asked for; then the answer is 408. 0 for any time.
         quiet_disconnects: Write one line to the log where a client leaves early, instead of having
             the server write a traceback.
+        validate_events: Let `TestClient` check each event that the application sends, where its
+            own `validate_events` is unset.
         check_websockets: Close a WebSocket with code 1003 where a message is text that should be
             binary, or the other way round, with 1007 where it is not the JSON that it should be,
             and with 1008 or 1011 where an `HTTPException` comes too late for a response.
@@ -105,8 +107,6 @@ class Policy:
         cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
         exact_file_lengths: Break off a response if its file has become shorter than announced, and
             send no more than that if it has become longer.
-        validate_events: Let `TestClient` check each event that the application sends, where its
-            own `validate_events` is unset.
 
     Raises:
         UnknownChoice: One of the choices that are words is none of them.
@@ -138,6 +138,7 @@ class Policy:
     isolate_background_tasks: bool = False
     body_idle_seconds: float = 0.0
     quiet_disconnects: bool = False
+    validate_events: bool = False
     check_websockets: bool = False
     max_message_size: int | None = None
     websocket_origins: Collection[str] | None = None
@@ -151,7 +152,6 @@ class Policy:
     answer_conditions: bool = False
     cut_forbidden_bodies: bool = False
     exact_file_lengths: bool = False
-    validate_events: bool = False
 
     def __post_init__(self) -> None:
         for name, words in _WORDS.items():
@@ -201,6 +201,7 @@ class PolicyOptions(TypedDict, total=False):
     isolate_background_tasks: bool
     body_idle_seconds: float
     quiet_disconnects: bool
+    validate_events: bool
     check_websockets: bool
     max_message_size: int | None
     websocket_origins: Collection[str] | None
@@ -214,7 +215,6 @@ class PolicyOptions(TypedDict, total=False):
     answer_conditions: bool
     cut_forbidden_bodies: bool
     exact_file_lengths: bool
-    validate_events: bool
 
 
 class UnknownOption(BolideError, TypeError):
@@ -275,6 +275,7 @@ BOLIDE: Final = Policy(
     isolate_background_tasks=True,
     body_idle_seconds=30.0,
     quiet_disconnects=True,
+    validate_events=True,
     check_websockets=True,
     max_message_size=1024 * 1024,
     websocket_origins=(),
@@ -290,7 +291,6 @@ BOLIDE: Final = Policy(
     answer_conditions=True,
     cut_forbidden_bodies=True,
     exact_file_lengths=True,
-    validate_events=True,
 )
 
 ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
