@@ -17,6 +17,7 @@ from bolide._policy import (
     STARLETTE,
     Policy,
     PolicyOptions,
+    UnknownChoice,
     UnknownOption,
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
@@ -32,7 +33,15 @@ from bolide.middleware.exceptions import ExceptionMiddleware
 from bolide.routing import BaseRoute, Router
 from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
-__all__ = ["Bolide", "Draining", "JSONCodec", "Policy", "Starlette", "UnknownOption"]
+__all__ = [
+    "Bolide",
+    "Draining",
+    "JSONCodec",
+    "Policy",
+    "Starlette",
+    "UnknownChoice",
+    "UnknownOption",
+]
 
 AppType = TypeVar("AppType", bound="Starlette")
 P = ParamSpec("P")
@@ -262,6 +271,7 @@ class Bolide(Starlette):
 
     Raises:
         TypeError: There is no such option.
+        ValueError: An option that is a word is none of its choices.
     """
 
     def __init__(
@@ -288,4 +298,4 @@ class Bolide(Starlette):
         )
 
 
-publish(globals(), ["Draining", "JSONCodec", "Policy", "UnknownOption"])
+publish(globals(), ["Draining", "JSONCodec", "Policy", "UnknownChoice", "UnknownOption"])

@@ -321,7 +321,9 @@ class Router:
         self._own_default: ASGIApp = self.not_found
         self.default: ASGIApp = self._own_default if default is None else default
         self.lifespan_context: Lifespan[Any] = (
-            NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
+            NoLifespan(self)
+            if lifespan is None
+            else _lifespan.NotedLifespan(_lifespan.normalise(lifespan), self)
         )
         self._own_app: ASGIApp = self.app
         self.middleware_stack: ASGIApp = add_layers(
