@@ -214,13 +214,7 @@ async def open_file(path: str | os.PathLike[str]) -> anyio.AsyncFile[bytes]:
 
 
 class _LimitedFile(anyio.AsyncFile[bytes]):
-    """A file, each operation on which counts against the limit that there is for files."""
-
-    async def read(self, size: int = -1) -> bytes:
-        return await run_file(self.wrapped.read, size)
-
-    async def seek(self, offset: int, whence: int | None = os.SEEK_SET) -> int:
-        return await run_file(self.wrapped.seek, offset, whence or os.SEEK_SET)
+    """A file whose closing counts against the limit that there is for files."""
 
     async def aclose(self) -> None:
         await run_file(self.wrapped.close)

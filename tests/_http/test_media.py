@@ -82,6 +82,7 @@ def test_what_the_machine_says_does_not_count(monkeypatch: pytest.MonkeyPatch) -
         registry.add_type("application/x-odd", ".odd")
     monkeypatch.setattr(mimetypes, "guess_type", machine.guess_type)
     monkeypatch.setattr(media, "_MACHINE", machine_before)
+    monkeypatch.setattr(media, "_known_types", media._known_types.__wrapped__)
 
     assert guess_media_type("style.css") == "text/css"
     assert guess_media_type("name.odd") is None
