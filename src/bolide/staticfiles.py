@@ -219,8 +219,8 @@ class StaticFiles:
         for directory in self.all_directories:
             try:
                 if self.follow_symlink:
-                    root, full_path = os.path.abspath(directory), os.path.join(directory, path)  # noqa: PTH100, PTH118
-                    full_path, stat_result = os.path.abspath(full_path), None  # noqa: PTH100
+                    root, stat_result = os.path.abspath(directory), None  # noqa: PTH100
+                    full_path = os.path.abspath(os.path.join(directory, path))  # noqa: PTH100, PTH118
                 else:
                     root, full_path, stat_result = _resolve(directory, path)
                 # SECURITY: by parts, not by text: "/static_private" begins with "/static".
