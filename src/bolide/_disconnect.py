@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bolide._async import create_collapsing_task_group
+from bolide._async import CollapsingTaskGroup
 from bolide._connection import ClientDisconnect
 from bolide._replay import inbox_of
 from bolide.types import Message, Receive, Scope
@@ -66,7 +66,7 @@ async def run_until_disconnect(
 
     `disconnected` is not even called if the work never waits for anything.
     """
-    async with create_collapsing_task_group() as task_group:
+    async with CollapsingTaskGroup() as task_group:
 
         async def watch() -> None:
             await disconnected()
@@ -113,7 +113,7 @@ async def cancel_on_disconnect(
         ClientDisconnect: On leaving the context: it has been cancelled.
     """
     ended = False
-    async with create_collapsing_task_group() as task_group:
+    async with CollapsingTaskGroup() as task_group:
 
         async def watch() -> None:
             await disconnected()
