@@ -91,6 +91,8 @@ class Policy:
         cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
         exact_file_lengths: Break off a response if its file has become shorter than announced, and
             send no more than that if it has become longer.
+        break_off_bodies: Behind a `BaseHTTPMiddleware`, raise an error in the middle of a response
+            body where the body is read, and leave it without its end, so that the client notices.
     """
 
     nested_lifespans: bool = False
@@ -132,6 +134,7 @@ class Policy:
     answer_conditions: bool = False
     cut_forbidden_bodies: bool = False
     exact_file_lengths: bool = False
+    break_off_bodies: bool = False
 
     def changed(self, options: Mapping[str, Any]) -> Policy:
         """Give a policy with some choices changed.
@@ -188,6 +191,7 @@ class PolicyOptions(TypedDict, total=False):
     answer_conditions: bool
     cut_forbidden_bodies: bool
     exact_file_lengths: bool
+    break_off_bodies: bool
 
 
 class UnknownOption(BolideError, TypeError):
@@ -249,6 +253,7 @@ BOLIDE: Final = Policy(
     answer_conditions=True,
     cut_forbidden_bodies=True,
     exact_file_lengths=True,
+    break_off_bodies=True,
 )
 
 ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
