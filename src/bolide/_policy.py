@@ -53,6 +53,11 @@ class Policy:
             the other form has a route: `"redirect"` sends the client there, `"ignore"` answers
             right away, `"strict"` says 404.
         relative_redirects: Redirect to a path, not to a URL with the host that the client claims.
+        allowed_hosts: The hosts that requests may be for, such as `["example.org"]`; others get
+            status 400. `*.example.org` is for all subdomains, `*` for any host. None for any.
+        refuse_double_hosts: Answer a request with more than one Host header with status 400.
+        advise_on_hosts: Write a warning to the log, once when the application starts, if it is not
+            in debug mode and says nothing of its hosts.
         answer_options: Answer OPTIONS with the methods of all routes of a path, and name them all
             where a method is refused.
         cut_head_bodies: Send no body to a HEAD request, and stop what would produce it. A route for
@@ -111,6 +116,9 @@ class Policy:
     guard_static_files: bool = False
     redirect_slashes: Literal["redirect", "strict", "ignore"] = "redirect"
     relative_redirects: bool = False
+    allowed_hosts: Collection[str] | None = None
+    refuse_double_hosts: bool = False
+    advise_on_hosts: bool = False
     answer_options: bool = False
     cut_head_bodies: bool = False
     refuse_bad_json: bool = False
@@ -168,6 +176,9 @@ class PolicyOptions(TypedDict, total=False):
     guard_static_files: bool
     redirect_slashes: Literal["redirect", "strict", "ignore"]
     relative_redirects: bool
+    allowed_hosts: Collection[str] | None
+    refuse_double_hosts: bool
+    advise_on_hosts: bool
     answer_options: bool
     cut_head_bodies: bool
     refuse_bad_json: bool
@@ -228,6 +239,8 @@ BOLIDE: Final = Policy(
     max_json_values=100_000,
     guard_static_files=True,
     relative_redirects=True,
+    refuse_double_hosts=True,
+    advise_on_hosts=True,
     answer_options=True,
     cut_head_bodies=True,
     refuse_bad_json=True,

@@ -25,6 +25,13 @@ from bolide._threads import LIMITS, ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
+from bolide.middleware._host_guard import (
+    NAME,
+    advise,
+    check_hosts,
+    place_host_check,
+    refuse_hosts,
+)
 from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.errors import ServerErrorMiddleware
@@ -82,6 +89,7 @@ class Starlette:
         json: JSONCodec = STANDARD,
         policy: Policy = STARLETTE,
     ) -> None:
+        check_hosts(policy.allowed_hosts)
         self.debug = debug
         self.policy = policy
         self.json = json
@@ -106,13 +114,15 @@ class Starlette:
         app: ASGIApp = boundary
         if self.policy.errors_inside_middleware and self.user_middleware:
             app = InnerBoundary(app, handler=server_error_handler, debug=self.debug)
-        app = build_stack(app, self.user_middleware)
+        outside, inside = place_host_check(self.user_middleware, self.policy.allowed_hosts)
+        app = build_stack(app, inside)
         if self.max_body_size is not None:
             app = RequestBodyLimitMiddleware(app, self.max_body_size)
         if AppBoundary.suits(app):
             app = AppBoundary(app, handler=server_error_handler, debug=self.debug)
         else:
             app = ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+        app = build_stack(app, outside)
         if self.policy.max_replay_size:
             app = BodyKeeper(app, self.policy.max_replay_size)
         if self.policy.drain_seconds or self.policy.background_drain_seconds:
@@ -125,16 +135,25 @@ class Starlette:
         scope["app"] = self
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
+            if is_outermost and scope["type"] == "lifespan" and not self.debug:
+                advise(self.policy, self.user_middleware)
         if self.policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
+        app = self.middleware_stack
+        headers = scope.get("headers")
+        # PERF: S1, a layer of its own would cost every request a frame. An iterator could be gone
+        # through only once.
+        if self.policy.refuse_double_hosts and isinstance(headers, list | tuple):
+            if [*map(NAME, headers)].count(b"host") > 1:
+                app = refuse_hosts
         if self._thread_limits is None and CODEC.get() is self.json and ACTIVE.get() is self.policy:
-            await self.middleware_stack(scope, receive, send)
+            await app(scope, receive, send)
             return
         outer_limits = LIMITS.set(self._thread_limits or LIMITS.get())
         outer_codec = CODEC.set(self.json)
         outer_policy = ACTIVE.set(self.policy)
         try:
-            await self.middleware_stack(scope, receive, send)
+            await app(scope, receive, send)
         except Exception as exc:
             # Further in, middleware has to learn why there is no response.
             if not (is_outermost and self.policy.quiet_disconnects and is_disconnect(exc)):
