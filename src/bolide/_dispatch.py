@@ -33,7 +33,7 @@ from typing import Any
 from bolide._async import is_async_callable
 from bolide._exchange import Exchange, Handover
 from bolide._policy import policy_of
-from bolide._threads import run_endpoint
+from bolide._threads import run_endpoint, start_endpoint
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -91,7 +91,7 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
             if is_async:
                 response = await endpoint(request)
             else:
-                response = await run_endpoint(endpoint, request)
+                response = await start_endpoint(endpoint, request)
             if isinstance(send, Handover):
                 await send.take(response, scope, receive)
             else:

@@ -14,7 +14,16 @@ from typing import Any, Final, Literal, TypedDict
 
 from bolide.exceptions import BolideError
 
-__all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
+__all__ = [
+    "ACTIVE",
+    "BOLIDE",
+    "OWN_POLICY_KEY",
+    "STARLETTE",
+    "Policy",
+    "PolicyOptions",
+    "UnknownOption",
+    "policy_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,8 @@ class Policy:
             the machine itself.
         max_endpoint_threads: How many blocking endpoints run at a time; by default they share
             AnyIO's limit with everything else that blocks.
+        max_waiting_endpoints: How many requests may wait for one of these threads; others get
+            status 503 and Retry-After. None for any number.
         max_file_threads: How many operations on files run at a time; likewise.
         isolate_background_tasks: Log an error of a background task, and go on with the next one.
         body_idle_seconds: How long each piece of a request body may take to come, once it is
@@ -125,6 +136,7 @@ class Policy:
     negotiate_errors: bool = False
     debug_for: Literal["anyone", "loopback"] = "anyone"
     max_endpoint_threads: int | None = None
+    max_waiting_endpoints: int | None = None
     max_file_threads: int | None = None
     isolate_background_tasks: bool = False
     body_idle_seconds: float = 0.0
@@ -185,6 +197,7 @@ class PolicyOptions(TypedDict, total=False):
     negotiate_errors: bool
     debug_for: Literal["anyone", "loopback"]
     max_endpoint_threads: int | None
+    max_waiting_endpoints: int | None
     max_file_threads: int | None
     isolate_background_tasks: bool
     body_idle_seconds: float
@@ -247,6 +260,8 @@ BOLIDE: Final = Policy(
     negotiate_errors=True,
     debug_for="loopback",
     max_endpoint_threads=40,
+    # A second for each is five for the last one of them, at forty a time.
+    max_waiting_endpoints=200,
     max_file_threads=20,
     isolate_background_tasks=True,
     body_idle_seconds=30.0,
@@ -273,7 +288,14 @@ ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETT
 """The policy of the innermost application that is running, for those who have no scope."""
 
 
+OWN_POLICY_KEY: Final = "bolide.own_policy"
+"""Where a scope keeps the policy of a route or a mount, behind the application that it is of."""
+
+
 def policy_of(scope: Mapping[str, Any]) -> Policy:
-    """Give the policy of the innermost application that a connection has reached."""
-    policy = getattr(scope.get("app"), "policy", STARLETTE)
+    """Give the policy of the innermost application, or part of one, that a scope is in."""
+    app = scope.get("app")
+    own = scope.get(OWN_POLICY_KEY)
+    # Further in, another application may have been reached.
+    policy = getattr(app, "policy", STARLETTE) if own is None or own[0] is not app else own[1]
     return policy if isinstance(policy, Policy) else STARLETTE

@@ -140,11 +140,10 @@ class Starlette:
         if self.policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
         app = self.middleware_stack
-        headers = scope.get("headers")
         # PERF: S1, a layer of its own would cost every request a frame. An iterator could be gone
         # through only once.
-        if self.policy.refuse_double_hosts and isinstance(headers, list | tuple):
-            if [*map(NAME, headers)].count(b"host") > 1:
+        if self.policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
+            if [*map(NAME, scope["headers"])].count(b"host") > 1:
                 app = refuse_hosts
         if self._thread_limits is None and CODEC.get() is self.json and ACTIVE.get() is self.policy:
             await app(scope, receive, send)

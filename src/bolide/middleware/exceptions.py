@@ -97,7 +97,7 @@ class ExceptionMiddleware:
             if not guard.allows(scope):
                 await guard.refuse(receive, send)
                 return
-            receive, send = guard.receive(receive), guard.send(send)
+            receive, send = guard.receive(scope, receive), guard.send(send)
         if not isinstance(send, Exchange):
             send = Exchange(send)
         try:
