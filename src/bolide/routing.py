@@ -47,6 +47,7 @@ from bolide._routing.base import (
     get_route_path,
     is_function,
 )
+from bolide._routing.foreign import narrowed
 from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
 from bolide._routing.methods import ForHead, look_at_method
@@ -335,8 +336,11 @@ class Router:
             else _lifespan.NotedLifespan(_lifespan.normalise(lifespan), self)
         )
         self._own_app: ASGIApp = self.app
+        app: ASGIApp = self._own_app
+        if type(self).routes is Router.routes:
+            app = narrowed(app, self.candidates)
         self.middleware_stack: ASGIApp = add_layers(
-            self._own_app, middleware, exception_handlers, max_body_size
+            app, middleware, exception_handlers, max_body_size
         )
 
     @property
@@ -420,6 +424,14 @@ class Router:
         if type(route) is not Route or not route.is_plain:
             return False
         return type(route.app) is FunctionEndpoint or takes_handover(route.app, scope)
+
+    def candidates(self, scope: Scope) -> list[BaseRoute]:
+        """Give, in order, all routes that can match a path, with or without a slash at its end.
+
+        For subclasses that choose among routes in a way of their own. There may be more in it: what
+        each route says of the scope, it says itself.
+        """
+        return self._table.either_form(scope)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say that there is nothing here: 404, or a closed WebSocket."""

@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from bolide._data.url import URLPath
 from bolide._dispatch import reject
@@ -36,6 +36,9 @@ class Match(enum.Enum):
     PARTIAL = 1
     """The path is mine, the method is not."""
     FULL = 2
+
+
+_NO: Final = Match.NONE
 
 
 class NoMatchFound(BolideError):
@@ -125,13 +128,20 @@ class PatternRoute(BaseRoute):
     What `matches` does is in two steps here: the pattern gives the parameters, and `accept` says
     what they mean. An index that has done the first step goes on with the second.
 
+    A subclass with a `matches` of its own is asked in its turn, since nobody knows what it says.
+    One that never says yes where the class above it says no can be indexed all the same, if it
+    promises so in its class body: `matches_only_its_pattern = True`. The promise holds for the
+    `matches` beside it, not for those of further subclasses.
+
     Attributes:
         pattern: The parsed pattern.
         path_format: The pattern with `{name}` for each parameter.
         param_convertors: The convertor of each parameter.
         app: What takes the connections.
+        matches_only_its_pattern: See above.
     """
 
+    matches_only_its_pattern: ClassVar[bool]
     scope_types: ClassVar[tuple[str, ...]]
     app: ASGIApp
     pattern: Pattern
@@ -170,9 +180,12 @@ class PatternRoute(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Say whether this route is for a scope, and what to add to the scope if it is."""
-        if scope["type"] not in self.scope_types:
-            return Match.NONE, {}
-        return self.match_path(scope, get_route_path(scope))
+        # PERF: S4 on FastAPI, most of those that are asked in their turn say no.
+        if scope["type"] in self.scope_types:
+            path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+            if (self._path_regex or self.path_regex).match(path) is not None:
+                return self.match_path(scope, path)
+        return _NO, {}
 
     def match_path(self, scope: Scope, path: str) -> tuple[Match, Scope]:
         """Do what `matches` does, for a scope of the right type whose route path is known."""

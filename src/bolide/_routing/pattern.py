@@ -90,6 +90,13 @@ class Pattern:
             regex = self._regex = _compile(self.source, self._expressions)
         return regex
 
+    def describes(self, regex: object) -> bool:
+        """Say whether this is the regular expression of the pattern, which is not compiled."""
+        text, flags = _expression(self.source, self._expressions)
+        # An expression for text has this flag without being asked.
+        expected = (text, flags | re.UNICODE)
+        return (getattr(regex, "pattern", None), getattr(regex, "flags", None)) == expected
+
     @property
     def segments(self) -> tuple[tuple[str, str], ...]:
         """Pairs of kind ("" for literal text, WILD or TAIL) and text, for paths only."""
@@ -162,6 +169,11 @@ def _convertor(suffix: str | None) -> Convertor[Any]:
 
 def _compile(source: str, expressions: tuple[str, ...]) -> re.Pattern[str]:
     """Make the regular expression of a pattern from those of its parameters."""
+    return re.compile(*_expression(source, expressions))
+
+
+def _expression(source: str, expressions: tuple[str, ...]) -> tuple[str, re.RegexFlag]:
+    """Give the text of the regular expression of a pattern, and its flags."""
     parts = PARAM_REGEX.split(source)
     is_host = not source.startswith("/")
     if is_host:
@@ -170,7 +182,7 @@ def _compile(source: str, expressions: tuple[str, ...]) -> re.Pattern[str]:
     body = next(texts)
     for name, expression, text in zip(parts[1::3], expressions, texts, strict=True):
         body += f"(?P<{name}>{expression}){text}"
-    return re.compile(rf"^{body}\Z", re.IGNORECASE if is_host else 0)
+    return rf"^{body}\Z", re.IGNORECASE if is_host else re.NOFLAG
 
 
 def _without_port(text: str) -> str:

@@ -18,8 +18,8 @@ match at all. Its index never decides, it only leaves out:
 - `literals` leads from a whole path to the routes of exactly that path, together with those
   parametrised ones that have it among their paths;
 - a trie of segments leads from any other path to the parametrised routes and mounts of its shape;
-- routes that no path tells apart (hosts, and classes of others that override `matches`) are
-  `opaque`: they are asked each time, in their place in the order.
+- routes that no path tells apart (hosts, and classes of others that override `matches`, but for
+  those in `foreign`) are `opaque`: they are asked each time, in their place in the order.
 
 Most requests need no value for their match: `shortcut` writes into the scope what it would hold. It
 gives up where anything has to be thought about, and then `match` is asked.
@@ -43,6 +43,7 @@ from bolide._routing.base import (
     PatternRoute,
     get_route_path,
 )
+from bolide._routing.foreign import holds_context, index_pattern
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
@@ -164,19 +165,21 @@ class _PatternEntry:
     Attributes:
         position: The place.
         route: The route.
-        is_plain: See `PatternRoute.is_plain`.
+        decides: Whether its pattern says all that `matches` would say.
+        is_plain: See `PatternRoute.is_plain`; not where the pattern does not decide.
         conversions: What has to be made of the text of its parameters.
     """
 
-    __slots__ = ("conversions", "is_plain", "position", "route")
+    __slots__ = ("conversions", "decides", "is_plain", "position", "route")
 
-    def __init__(self, position: int, route: PatternRoute) -> None:
+    def __init__(self, position: int, route: PatternRoute, decides: bool) -> None:
         self.position = position
         self.route = route
-        self.is_plain = route.is_plain
+        self.decides = decides
+        self.is_plain = decides and route.is_plain
         self.conversions = [
             (name, convertor.convert)
-            for name, convertor in route.param_convertors.items()
+            for name, convertor in (route.param_convertors.items() if decides else ())
             if type(convertor).convert not in _TEXT
         ]
 
@@ -297,6 +300,7 @@ class IndexedTable(LinearTable):
         self._by_first: dict[str, list[_PatternEntry]] = {}
         self._opaque: list[_Entry] = []
         self._first_opaque: float = math.inf
+        self._has_foreign = False
 
     def shortcut(self, scope: Scope) -> PatternRoute | Missing | None:
         """Give the route that takes an HTTP request at first sight, and add to the scope.
@@ -309,7 +313,7 @@ class IndexedTable(LinearTable):
         if self._version != self.routes.version:
             self._build()
         method = scope["method"]
-        if method == "HEAD":
+        if method == "HEAD" or (self._has_foreign and holds_context(scope)):
             return None
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
         if path in self._plain:
@@ -358,6 +362,8 @@ class IndexedTable(LinearTable):
         """Give the route that takes a request, if there is one."""
         if self._version != self.routes.version:
             self._build()
+        if self._has_foreign and holds_context(scope):
+            return super().match(scope)
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
         entries: Iterable[_Entry | _PatternEntry] | None = self._literals.get(path)
         if entries is None:
@@ -367,7 +373,7 @@ class IndexedTable(LinearTable):
         scope_type = scope["type"]
         wrong_method: WrongMethod | None = None
         for entry in entries:
-            if isinstance(entry, _Entry):
+            if isinstance(entry, _Entry) or not entry.decides:
                 match, child_scope = entry.route.matches(scope)
             elif scope_type in entry.route.scope_types:
                 match, child_scope = entry.route.match_path(scope, path)
@@ -384,6 +390,7 @@ class IndexedTable(LinearTable):
         # PERF: S5, nothing is copied where nothing can match.
         if not (
             self._opaque
+            or self._has_foreign
             or scope.get("root_path")
             or path in self._literals
             or self._trie.find(path)
@@ -395,10 +402,37 @@ class IndexedTable(LinearTable):
         """Give all routes that can match the path of a request, and perhaps more, in order."""
         if self._version != self.routes.version:
             self._build()
-        path = get_route_path(scope)
-        entries = self._literals.get(path) or self._trie.find(path)
-        every: list[_Entry | _PatternEntry] = [*entries, *self._opaque]
-        return [entry.route for entry in sorted(every, key=_position)]
+        if self._has_foreign and holds_context(scope):
+            return super().candidates(scope)
+        return self._candidates_at(get_route_path(scope))
+
+    def either_form(self, scope: Scope) -> list[BaseRoute]:
+        """Do what `candidates` does, for the path with and without a slash at its end at once."""
+        if self._version != self.routes.version:
+            self._build()
+        if self._has_foreign and holds_context(scope):
+            return super().candidates(scope)
+        path: str = scope["path"]
+        if scope.get("root_path"):
+            other = other_form(scope) or path
+            path, other = get_route_path(scope), get_route_path({**scope, "path": other})
+        else:
+            other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        return self._candidates_at(path, other)
+
+    def _candidates_at(self, *paths: str) -> list[BaseRoute]:
+        """Give what the index has at any of these paths, in order."""
+        every: list[_Entry | _PatternEntry] = [*self._opaque]
+        for path in paths:
+            # PERF: S3 on FastAPI, as in `shortcut`.
+            entries = self._literals.get(path)
+            if entries is None:
+                entries = self._by_prefix.get(path[: path.rfind("/")])
+            every += self._trie.find(path) if entries is None else entries
+        if len(every) > 1:
+            by_position = {entry.position: entry for entry in every}
+            every = [by_position[position] for position in sorted(by_position)]
+        return [entry.route for entry in every]
 
     def _build(self) -> None:
         """Make the index from the list as it is now."""
@@ -406,19 +440,27 @@ class IndexedTable(LinearTable):
         literals: dict[str, list[_PatternEntry]] = {}
         trie = _Node()
         opaque: list[_Entry] = []
+        has_foreign = False
         for position, route in enumerate(self.routes):
-            if not isinstance(route, PatternRoute) or not route.goes_by_pattern:
+            pattern, decides = None, False
+            if isinstance(route, PatternRoute):
+                decides = route.goes_by_pattern
+                pattern = route.pattern if decides else index_pattern(route)
+            if not isinstance(route, PatternRoute) or pattern is None:
                 opaque.append(_Entry(position, route))
-            elif isinstance(route, EndpointRoute) and not route.param_convertors:
-                entry = _PatternEntry(position, route)
-                literals.setdefault(route.pattern.source, []).append(entry)
+                continue
+            entry = _PatternEntry(position, route, decides)
+            has_foreign = has_foreign or not decides
+            if isinstance(route, EndpointRoute) and not pattern.convertors:
+                literals.setdefault(pattern.source, []).append(entry)
             else:
-                trie.add(route.pattern, _PatternEntry(position, route))
+                trie.add(pattern, entry)
         for path, entries in literals.items():
             entries += trie.find(path)
             entries.sort(key=_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
         self._first_opaque = opaque[0].position if opaque else math.inf
+        self._has_foreign = has_foreign
         # Where the first route of a path is a plain one with nothing opaque before it.
         self._plain = {}
         for path, entries in literals.items():
