@@ -17,7 +17,15 @@ from typing import Any, Final, TypeVar, overload
 
 from bolide.exceptions import BolideError
 
-__all__ = ["Headers", "IllegalHeader", "MutableHeaders", "refuse_illegal"]
+__all__ = [
+    "Headers",
+    "IllegalHeader",
+    "MutableHeaders",
+    "encode_header",
+    "find_header",
+    "header_values",
+    "refuse_illegal",
+]
 
 RawHeaders = list[tuple[bytes, bytes]]
 T = TypeVar("T")
@@ -49,6 +57,41 @@ def refuse_illegal(headers: Iterable[tuple[bytes, bytes]]) -> None:
                 f"The header {name.decode('latin-1')!r} has the value {value.decode('latin-1')!r}."
                 " Take out the line breaks and null bytes."
             )
+
+
+def encode_header(key: str, value: str) -> tuple[bytes, bytes]:
+    """Give a header as it goes out.
+
+    Raises:
+        IllegalHeader: See `refuse_illegal`.
+    """
+    name, raw_value = key.lower().encode("latin-1"), value.encode("latin-1")
+    # PERF: the checks of `refuse_illegal` without a frame for it.
+    if _NAME.fullmatch(name) is None or _NOT_IN_VALUES.search(raw_value) is not None:
+        refuse_illegal([(name, raw_value)])
+    return name, raw_value
+
+
+def find_header(scope: MutableMapping[str, Any], wanted: bytes) -> bytes | None:
+    """Give the first value of a name in a scope, as it is: `Headers(scope=scope).get(...)`.
+
+    PERF: S11, for who wants to know of one header only.
+    """
+    headers: RawHeaders = scope["headers"]
+    if type(headers) is not list:
+        headers = scope["headers"] = list(headers)
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return None
+
+
+def header_values(scope: MutableMapping[str, Any], wanted: bytes) -> list[bytes]:
+    """Give all values of a name in a scope, as they are: `Headers(scope=scope).getlist(...)`."""
+    headers: RawHeaders = scope["headers"]
+    if type(headers) is not list:
+        headers = scope["headers"] = list(headers)
+    return [value for name, value in headers if name == wanted]
 
 
 class Headers(Mapping[str, str]):
@@ -172,7 +215,7 @@ class MutableHeaders(Headers):
 
     def __setitem__(self, key: str, value: str) -> None:
         """Set the only value of a name, in the place of its first one."""
-        headers, new = self._list, _pair(key, value)
+        headers, new = self._list, encode_header(key, value)
         name = new[0]
         for place, (other, _) in enumerate(headers):
             if other == name:
@@ -202,7 +245,7 @@ class MutableHeaders(Headers):
         present = self.get(key)
         if present is not None:
             return present
-        self._list.append(_pair(key, value))
+        self._list.append(encode_header(key, value))
         return value
 
     def update(self, other: Mapping[str, str]) -> None:
@@ -212,7 +255,7 @@ class MutableHeaders(Headers):
 
     def append(self, key: str, value: str) -> None:
         """Add a value to those that a name has."""
-        self._list.append(_pair(key, value))
+        self._list.append(encode_header(key, value))
 
     def add_vary_header(self, vary: str) -> None:
         """Say that the response depends on one more request header (RFC 9110, section 12.5.5)."""
@@ -221,14 +264,6 @@ class MutableHeaders(Headers):
 
 def _name(key: str) -> bytes:
     return key.lower().encode("latin-1")
-
-
-def _pair(key: str, value: str) -> tuple[bytes, bytes]:
-    name, raw_value = key.lower().encode("latin-1"), value.encode("latin-1")
-    # PERF: the checks of `refuse_illegal` without a frame for it.
-    if _NAME.fullmatch(name) is None or _NOT_IN_VALUES.search(raw_value) is not None:
-        refuse_illegal([(name, raw_value)])
-    return name, raw_value
 
 
 def _require_mapping(value: object) -> None:
