@@ -137,6 +137,8 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         kwargs: More fields.
     """
 
+    _has_files = True
+
     def __init__(
         self,
         *args: FormData | Mapping[str, str | UploadFile] | list[tuple[str, str | UploadFile]],
@@ -144,8 +146,17 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
     ) -> None:
         super().__init__(*args, **kwargs)
 
+    @classmethod
+    def of_fields(cls, fields: list[tuple[str, UploadFile | str]]) -> Self:
+        """Make a form without files; see `of_pairs`."""
+        form = cls.of_pairs(fields)
+        form._has_files = False
+        return form
+
     async def close(self) -> None:
         """Close every file."""
+        if not self._has_files:
+            return
         for _, value in self.multi_items():
             if isinstance(value, UploadFile):
                 await value.close()
