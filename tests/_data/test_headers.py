@@ -276,6 +276,16 @@ def test_a_scope_can_be_searched_without_an_object_for_its_headers(kind: Any, na
     assert scope["headers"] == PAIRS
 
 
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_headers_of_a_scope_are_its_list(kind: Any) -> None:
+    scope = {"headers": kind(PAIRS)}
+    headers = Headers.of_scope(scope)
+
+    assert headers == Headers(raw=PAIRS)
+    scope["headers"].append((b"c", b"1"))
+    assert headers["C"] == "1"
+
+
 def test_a_header_is_encoded_as_it_goes_out() -> None:
     assert encode_header("X-Name", "caf\u00e9") == (b"x-name", b"caf\xe9")
     with pytest.raises(IllegalHeader):
