@@ -359,8 +359,15 @@ OWN_POLICY_KEY: Final = "bolide.own_policy"
 
 def policy_of(scope: Mapping[str, Any]) -> Policy:
     """Give the policy of the innermost application, or part of one, that a scope is in."""
-    app = scope.get("app")
-    own = scope.get(OWN_POLICY_KEY)
-    # Further in, another application may have been reached.
-    policy = getattr(app, "policy", STARLETTE) if own is None or own[0] is not app else own[1]
+    # PERF: S11, half of what `getattr` takes with a default.
+    try:
+        app = scope["app"]
+        policy = app.policy
+    except (KeyError, AttributeError):
+        return STARLETTE
+    if OWN_POLICY_KEY in scope:
+        # Further in, another application may have been reached.
+        owner, own = scope[OWN_POLICY_KEY]
+        if owner is app:
+            policy = own
     return policy if isinstance(policy, Policy) else STARLETTE

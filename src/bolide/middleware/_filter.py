@@ -26,11 +26,12 @@ class SendFilter:
     gives that of `self.send`, and so spares a coroutine of its own. What is not to be changed has
     to be handed on as the very object that came.
 
+    PERF: S11. Python calls a method in a third of the time that it takes to call an object, so hand
+    on `filter.__call__`. Without slots, an object is made faster (CPython 3.13).
+
     Attributes:
         send: Where messages go on to.
     """
-
-    __slots__ = ("send",)
 
     def __init__(self, send: Send) -> None:
         self.send = send
