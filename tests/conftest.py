@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 import bolide
 from bolide.testclient import TestClient
+
+# How long an example takes says more of the machine, and of who else uses it, than of us.
+settings.register_profile("bolide", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bolide")
 
 
 @pytest.fixture(autouse=True)

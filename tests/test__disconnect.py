@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from bolide._connection import ClientDisconnect
@@ -72,6 +73,46 @@ async def test_work_that_ends_ends_the_waiting() -> None:
     await run_until_disconnect(work, disconnected)
 
     assert events == ["worked", "watched"]
+
+
+async def test_nobody_listens_during_work_that_waits_for_nothing() -> None:
+    async def work() -> None:
+        pass
+
+    async def disconnected() -> None:
+        raise AssertionError
+
+    await run_until_disconnect(work, disconnected)
+
+
+async def test_the_work_gets_what_it_waits_for() -> None:
+    results: list[Any] = []
+
+    async def work() -> None:
+        results.append(await anyio.to_thread.run_sync(str.upper, "first"))
+        with anyio.move_on_after(0.001) as scope:
+            await anyio.sleep_forever()
+        results.append(scope.cancelled_caught)
+        try:
+            await anyio.to_thread.run_sync(int, "no number")
+        except ValueError as exc:
+            results.append(exc.__context__)
+        await anyio.lowlevel.checkpoint()
+        results.append("last")
+
+    await run_until_disconnect(work, anyio.sleep_forever)
+
+    assert results == ["FIRST", True, None, "last"]
+
+
+async def test_work_may_wait_first_inside_a_scope_of_its_own() -> None:
+    async def work() -> None:
+        with anyio.CancelScope():
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(anyio.lowlevel.checkpoint)
+                await anyio.lowlevel.checkpoint()
+
+    await run_until_disconnect(work, anyio.sleep_forever)
 
 
 async def test_a_disconnect_cancels_the_work_quietly() -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bolide import _files
 from bolide._async import create_collapsing_task_group
 from bolide._files import FileResponse, FileTooShort
 from bolide._policy import Policy
@@ -262,9 +266,7 @@ def chunked(size: int) -> type[FileResponse]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("with_stat", [False, True])
 @pytest.mark.parametrize("kind", [str, Path])
-async def test_a_file_is_sent(
-    path: Path, opened: list[Any], with_stat: bool, kind: Callable[[Path], Any]
-) -> None:
+async def test_a_file_is_sent(path: Path, with_stat: bool, kind: Callable[[Path], Any]) -> None:
     stat_result = await anyio.Path(path).stat() if with_stat else None
     send = await reply(FileResponse(kind(path), stat_result=stat_result))
     assert send.messages == [
@@ -281,7 +283,82 @@ async def test_a_file_is_sent(
         },
         {"type": "http.response.body", "body": DATA, "more_body": False},
     ]
-    assert_opened_and_closed(opened)
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is called in worker threads while the test runs."""
+    calls: list[Any] = []
+    run_sync: Any = anyio.to_thread.run_sync
+
+    def run_and_note(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        return run_sync(*args, **kwargs)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_and_note)
+    return calls
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("with_stat", [False, True])
+async def test_a_small_file_takes_one_trip_to_a_thread(
+    path: Path, trips: list[Any], with_stat: bool
+) -> None:
+    stat_result = await anyio.Path(path).stat() if with_stat else None
+    trips.clear()
+    assert (await reply(FileResponse(path, stat_result=stat_result))).body == DATA
+    assert len(trips) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "start", "end", "number"),
+    [({}, 0, 1_000_000, 7), ({"range": "bytes=1-300000"}, 1, 300_001, 5)],
+)
+async def test_of_a_large_file_several_chunks_are_read_at_a_time(
+    tmp_path: Path, trips: list[Any], headers: Any, start: int, end: int, number: int
+) -> None:
+    content = bytes(range(250)) * 4000
+    file = anyio.Path(tmp_path / "large.bin")
+    await file.write_bytes(content)
+    trips.clear()
+    send = await reply(FileResponse(file), scope_for(headers=headers))
+    assert send.body == content[start:end]
+    assert {len(piece) for piece in send.pieces[:-1]} == {64 * 1024}
+    # One to look, one to open it, one to close it.
+    assert len(trips) == number
+
+
+@pytest.mark.anyio
+async def test_of_tiny_chunks_no_great_number_is_held(path: Path, trips: list[Any]) -> None:
+    send = await reply(chunked(1)(path))
+    assert len(send.pieces) == 527
+    assert len(trips) == 3 + math.ceil(527 / 16)
+
+
+@pytest.mark.anyio
+async def test_a_response_that_is_sent_twice_looks_twice(path: Path) -> None:
+    response = FileResponse(path)
+    response.preload(path, await anyio.Path(path).stat(), b"of another state")
+    assert (await reply(response)).body == DATA
+    stat_result = await anyio.Path(path).stat()
+    response = FileResponse(path, stat_result=stat_result)
+    response.preload(path, stat_result, b"read before")
+    assert (await reply(response)).body == b"read before"
+    assert (await reply(response)).body == DATA
+
+
+@pytest.mark.anyio
+async def test_a_file_that_cannot_be_read_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbid(path: Any, *, mode: str) -> Any:
+        raise PermissionError
+
+    monkeypatch.setattr(anyio, "open_file", forbid)
+    monkeypatch.setattr(_files, "read_small", lambda path, size: None)
+    with pytest.raises(PermissionError):
+        await reply(FileResponse(path))
 
 
 @pytest.mark.anyio
@@ -761,7 +838,7 @@ async def test_a_websocket_is_denied_with_a_file(
     ]
     assert (send.status, send.body) == (status, body)
     assert calls == ["later"]
-    assert_opened_and_closed(opened)
+    assert [file.wrapped.closed for file in opened] == [True] * (status == 206)
 
 
 @pytest.mark.anyio
@@ -804,7 +881,7 @@ async def test_a_client_that_leaves_ends_the_transfer(
 async def test_a_scope_that_does_not_tell_its_version_is_of_an_old_server(path: Path) -> None:
     send = Stuck(at=1)
     scope: Scope = {"type": "http", "method": "GET", "headers": []}
-    await FileResponse(path)(scope, Client("http.disconnect", ready=send.reached), send)
+    await chunked(8)(path)(scope, Client("http.disconnect", ready=send.reached), send)
     assert len(send.messages) == 1
 
 
@@ -857,8 +934,7 @@ async def test_the_closing_of_a_file_is_not_cancelled(
     closed = anyio.Event()
 
     class SlowToClose:
-        async def read(self, size: int) -> bytes:
-            return bytes(size)
+        wrapped = io.BytesIO(DATA)
 
         async def aclose(self) -> None:
             await checkpoint()
@@ -870,7 +946,7 @@ async def test_the_closing_of_a_file_is_not_cancelled(
     monkeypatch.setattr(anyio, "open_file", open_slow)
     send = Stuck(at=1)
     async with create_collapsing_task_group() as task_group:
-        task_group.start_soon(FileResponse(path), scope_for(), no_receive, send)
+        task_group.start_soon(chunked(8)(path), scope_for(), no_receive, send)
         await send.reached.wait()
         task_group.cancel_scope.cancel()
     assert closed.is_set()
@@ -891,7 +967,7 @@ async def test_a_file_whose_opening_is_cancelled_is_closed(
 
     monkeypatch.setattr(anyio, "open_file", slow)
     async with create_collapsing_task_group() as task_group:
-        task_group.start_soon(FileResponse(path), scope_for(), no_receive, Recorder())
+        task_group.start_soon(chunked(8)(path), scope_for(), no_receive, Recorder())
         await opening.wait()
         task_group.cancel_scope.cancel()
     assert_opened_and_closed(opened)
@@ -906,7 +982,7 @@ async def test_the_background_task_runs_when_the_file_is_closed(
     async def later() -> None:
         closed.extend(file.wrapped.closed for file in opened)
 
-    await reply(FileResponse(path, background=BackgroundTask(later)), transfer())
+    await reply(chunked(8)(path, background=BackgroundTask(later)), transfer())
     assert closed == [True]
 
 

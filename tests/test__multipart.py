@@ -116,10 +116,34 @@ def test_a_boundary_may_be_as_long_as_the_limit() -> None:
     assert parse(body, boundary=boundary) == [("a", None), b"1", None]
 
 
-@pytest.mark.parametrize("boundary", ["b" * (MAX_BOUNDARY + 1), "", "a\nb"])
+@pytest.mark.parametrize("boundary", ["b" * (MAX_BOUNDARY + 1), "", "a\nb", "a\rb"])
 def test_what_is_no_boundary_is_refused(boundary: str) -> None:
     with pytest.raises(LIBRARY.MultipartError):
         event_source(LIBRARY, boundary)
+
+
+@pytest.mark.parametrize(
+    ("end", "may_begin_a_boundary"),
+    [
+        (b"", False),
+        (b"\r", True),
+        (b"\r\n", True),
+        (b"\r\n--", True),
+        (b"\r\r\n", True),
+        (b"\r\n-x", False),
+        (b"\r\n--c", False),
+    ],
+)
+def test_a_piece_that_is_nothing_but_data_is_not_copied(
+    end: bytes, may_begin_a_boundary: bool
+) -> None:
+    events = event_source(LIBRARY, "boundary")
+    list(events(FIELD.replace(b"--b", b"--boundary")[:-3]))
+    piece = b"data" * 100 + end
+    found = list(events(piece))
+    assert (found[0] is piece) is not may_begin_a_boundary
+    rest = list(events(b"x\r\n--boundary--"))
+    assert shown([*found, *rest]) == [piece + b"x", None]
 
 
 # Before the first boundary

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from bolide._policy import BOLIDE, STARLETTE, Policy, PolicyOptions, UnknownOption, policy_of
+from bolide._policy import (
+    BOLIDE,
+    STARLETTE,
+    Policy,
+    PolicyOptions,
+    UnknownChoice,
+    UnknownOption,
+    policy_of,
+)
 from bolide.applications import Bolide, Starlette
 
 
@@ -66,6 +74,28 @@ def test_an_unknown_option_is_an_error_that_helps(name: str, text: str) -> None:
             make(**options)
         assert str(caught.value).startswith(text)
         assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (
+            {"redirect_slashes": "ignored"},
+            "redirect_slashes is one of 'redirect', 'strict', 'ignore'; got 'ignored'.",
+        ),
+        (
+            {"redirect_slashes": False},
+            "redirect_slashes is one of 'redirect', 'strict', 'ignore'; got False.",
+        ),
+        ({"debug_for": "me"}, "debug_for is one of 'anyone', 'loopback'; got 'me'."),
+    ],
+)
+def test_a_word_that_there_is_not_is_an_error_that_helps(option: Any, text: str) -> None:
+    for make in (Bolide, Policy):
+        with pytest.raises(UnknownChoice) as caught:
+            make(**option)
+        assert str(caught.value) == text
+        assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("scope", [{}, {"app": None}, {"app": object()}])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
@@ -24,6 +25,7 @@ from bolide._threads import (
     open_file,
     run_endpoint,
     run_file,
+    run_in_thread,
 )
 from bolide.applications import Bolide, Starlette
 from bolide.concurrency import iterate_in_threadpool, run_in_threadpool
@@ -133,6 +135,89 @@ async def test_no_more_run_than_the_limit(limits: Any) -> None:
         assert gate.running == 2
         gate.open()
     assert gate.running == 3
+
+
+@pytest.mark.parametrize("limited", [False, True])
+async def test_a_call_holds_a_token_as_long_as_it_runs(limited: bool) -> None:
+    limits = ThreadLimits.of(Policy(max_endpoint_threads=2)) if limited else None
+    before = LIMITS.set(limits)
+    try:
+        limiter = endpoint_limiter() or anyio.to_thread.current_default_thread_limiter()
+    finally:
+        LIMITS.reset(before)
+    gate = Gate()
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(run_in_thread, gate, limiter)
+        await gate.until_running(1)
+        assert limiter.borrowed_tokens == 1
+        gate.open()
+    assert limiter.borrowed_tokens == 0
+    with pytest.raises(ZeroDivisionError):
+        await run_in_thread(lambda: 1 // 0, limiter)
+    assert limiter.borrowed_tokens == 0
+
+
+async def test_who_waits_for_a_thread_can_be_cancelled(limits: Any) -> None:
+    gate = Gate()
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(run_endpoint, gate)
+        await gate.until_running(1)
+        with anyio.move_on_after(0.001) as scope:
+            await run_endpoint(gate)
+        assert scope.cancelled_caught
+        gate.open()
+    assert gate.running == 1
+    assert await run_endpoint(str.upper, "free") == "FREE"
+
+
+async def test_others_get_their_turn_during_each_call() -> None:
+    turns: list[str] = []
+
+    async def note() -> None:
+        turns.append("other")
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(note)
+        await run_in_thread(lambda: None)
+        turns.append("called")
+    assert turns == ["other", "called"]
+
+
+async def test_a_call_that_is_cancelled_is_waited_for(limits: Any) -> None:
+    gate = Gate()
+    ended: list[str] = []
+
+    async def call() -> None:
+        ended.append(await run_endpoint(gate))
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(call)
+        await gate.until_running(1)
+        task_group.cancel_scope.cancel()
+        gate.open()
+    assert ended in ([], ["done"])
+    assert gate.running == 1
+
+
+async def test_a_call_can_ask_whether_it_is_cancelled_and_come_back_to_the_event_loop() -> None:
+    checked: list[str] = []
+
+    async def come_back() -> str:
+        await anyio.lowlevel.checkpoint()
+        return "back"
+
+    def call() -> None:
+        checked.append(anyio.from_thread.run(come_back))
+        anyio.from_thread.run_sync(scope.cancel)
+        try:
+            anyio.from_thread.check_cancelled()
+        except BaseException:
+            checked.append("cancelled")
+            raise
+
+    with anyio.CancelScope() as scope:
+        await run_endpoint(call)
+    assert checked == ["back", "cancelled"]
 
 
 async def test_steps_of_a_blocking_iterator_count_as_endpoints(limits: Any) -> None:

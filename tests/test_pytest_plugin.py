@@ -138,6 +138,8 @@ def test_run_as_a_program_it_exits_as_pytest_does(monkeypatch: pytest.MonkeyPatc
 
 bolide_client = pytest_plugin.bolide_client
 async_bolide_client = pytest_plugin.async_bolide_client
+client = pytest_plugin.client
+async_client = pytest_plugin.async_client
 
 
 class Logging:
@@ -200,7 +202,19 @@ async def test_an_async_client_checks_events(app: Logging, async_bolide_client: 
         await client.get("/")
 
 
+def test_the_short_name_is_for_the_same(client: Any, bolide_client: Any) -> None:
+    assert client is bolide_client
+
+
+@pytest.mark.anyio
+async def test_the_short_async_name_is_for_the_same(
+    async_client: Any, async_bolide_client: Any
+) -> None:
+    assert async_client is async_bolide_client
+
+
 THEIRS = """
+import pytest
 from bolide.applications import Starlette
 
 async def test_async(async_bolide_client, anyio_backend):
@@ -208,6 +222,21 @@ async def test_async(async_bolide_client, anyio_backend):
 
 def test_blocking(bolide_client):
     assert bolide_client(Starlette()).get("/").status_code == 404
+
+async def test_async_by_a_short_name(async_client, async_bolide_client, anyio_backend):
+    assert async_client is async_bolide_client
+
+class TestShortName:
+    def test_blocking_by_a_short_name(self, client):
+        assert client(Starlette()).get("/").status_code == 404
+
+class TestReplaced:
+    @pytest.fixture
+    def client(self, client):
+        return client(Starlette())
+
+    def test_a_fixture_of_my_own_goes_first(self, client):
+        assert client.get("/").status_code == 404
 """
 
 
@@ -221,4 +250,4 @@ def test_the_plugin_brings_the_clients(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (result.returncode, "3 passed" in result.stdout) == (0, True), result.stdout
+    assert (result.returncode, "7 passed" in result.stdout) == (0, True), result.stdout

@@ -504,6 +504,57 @@ async def test_the_listening_ends_with_the_stream() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_stream_that_waits_for_nothing_ends_when_the_client_leaves() -> None:
+    left = anyio.Event()
+    closed = False
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        nonlocal closed
+        try:
+            for _ in range(2_000_000):
+                yield b"a"
+        finally:
+            closed = True
+        raise AssertionError("Nobody has noticed that the client has left.")
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    # As uvicorn's does: it waits for nothing, and drops what nobody will get.
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            left.set()
+
+    await StreamingResponse(endless())(OLD, receive, send)
+    assert closed
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scope", [OLD, NEW])
+async def test_others_get_their_turn_during_a_stream_that_waits_for_nothing(scope: Scope) -> None:
+    stopped = False
+
+    async def stop() -> None:
+        nonlocal stopped
+        stopped = True
+
+    async def until_stopped() -> AsyncGenerator[bytes, None]:
+        for _ in range(2_000_000):
+            if stopped:
+                return
+            yield b"a"
+        raise AssertionError("Others had no turn.")
+
+    async def send(message: Message) -> None:
+        pass
+
+    async with create_collapsing_task_group() as task_group:
+        task_group.start_soon(stop)
+        await StreamingResponse(until_stopped())(scope, Client(), send)
+
+
+@pytest.mark.anyio
 async def test_a_failure_of_receive_comes_out_as_it_is() -> None:
     error = LookupError()
 

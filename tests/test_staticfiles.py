@@ -292,6 +292,84 @@ async def test_files_are_looked_up_in_another_thread(
     assert threading.get_ident() not in threads
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "headers", "number"),
+    [
+        ("/example.txt", {}, 1),
+        ("/css/", {}, 2),
+        ("/missing", {}, 2),
+        ("/example.txt", {"if-none-match": "*"}, 1),
+        ("/example.txt", {"if-none-match": '"other"'}, 2),
+    ],
+)
+async def test_a_small_file_takes_one_trip_to_a_thread(
+    root: Path, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str], number: int
+) -> None:
+    for page in (root / "css" / "index.html", root / "404.html"):
+        await anyio.to_thread.run_sync(write, page, "a page")
+    static = await made(directory=root, html=True)
+    run_sync: Any = anyio.to_thread.run_sync
+    trips: list[Any] = []
+
+    def run_and_note(*args: Any, **kwargs: Any) -> Any:
+        trips.append(args)
+        return run_sync(*args, **kwargs)
+
+    async def send(message: Message) -> None:
+        pass
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope: Scope = {"type": "http", "method": "GET", "path": path, "headers": raw}
+    await static.check_config()
+    static.config_checked = True
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_and_note)
+    await static(scope, no_receive, send)
+    assert len(trips) == number
+
+
+def test_what_was_read_is_not_given_to_a_response_of_another_file(
+    root: Path, client_for: ClientFor
+) -> None:
+    write(root / "example.txt.gz", "other content!")
+
+    class Variants(StaticFiles):
+        def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
+            return FileResponse(f"{full_path}.gz")
+
+    assert client_for(mounted(Variants(directory=root))).get("/example.txt").text == (
+        "other content!"
+    )
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "link", "out", ".", "..", "", "file"]), max_size=5),
+)
+def test_what_is_resolved_is_the_real_path(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    base = tmp_path_factory.getbasetemp() / "resolving"
+    if not base.exists():
+        (base / "root" / "a" / "b").mkdir(parents=True)
+        for place in ("root/file", "root/a/file", "root/a/b/file", "file"):
+            (base / place).touch()
+        (base / "root" / "link").symlink_to("a")
+        (base / "root" / "a" / "link").symlink_to("../b")
+        (base / "root" / "b").symlink_to("a/b")
+        (base / "root" / "out").symlink_to("..")
+        (base / "alias").symlink_to("root")
+    path = "/".join(names).lstrip("/")
+    for directory in (base / "root", base / "alias"):
+        real = os.path.realpath(f"{directory}/{path}")
+        try:
+            root, full_path, stat_result = staticfiles._resolve(directory, path)
+        except (FileNotFoundError, NotADirectoryError):
+            assert not Path(real).exists()
+        else:
+            assert (root, full_path) == (os.path.realpath(base / "root"), real)
+            assert stat_result is None or stat_result == Path(real).stat()
+
+
 def test_a_subclass_changes_the_response(root: Path, client_for: ClientFor) -> None:
     class Cached(StaticFiles):
         def file_response(self, *args: Any, **kwargs: Any) -> Response:
@@ -756,6 +834,26 @@ def test_a_page_that_is_gone_is_404_and_not_304(site: Path, client_for: ClientFo
     page = client.get("/dir/about.html")
     again = client.get("/dir/about.html", headers={"if-none-match": page.headers["etag"]})
     assert (again.status_code, again.text) == (404, "<h1>Nothing</h1>")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"if-match": '"other"', "if-none-match": "*"}, 412),
+        ({"if-unmodified-since": "Sat, 08 Sep 2001 01:46:40 GMT", "if-none-match": "*"}, 412),
+        ({"if-match": "*", "if-none-match": "*"}, 304),
+        ({"if-match": "*"}, 200),
+    ],
+)
+def test_what_must_not_have_changed_is_asked_first(
+    root: Path, client_for: ClientFor, headers: dict[str, str], status: int
+) -> None:
+    routes = [Mount("/", StaticFiles(directory=root))]
+    response = client_for(Bolide(routes=routes)).get("/example.txt", headers=headers)
+    assert response.status_code == status
+    # Starlette knows no conditions but those of caches.
+    response = client_for(Starlette(routes=routes)).get("/example.txt", headers=headers)
+    assert response.status_code == (304 if "if-none-match" in headers else 200)
 
 
 def test_an_index_that_the_client_has_is_not_sent(site: Path, client_for: ClientFor) -> None:

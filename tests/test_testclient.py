@@ -12,7 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,12 @@ from hypothesis import strategies as st
 import bolide
 from bolide import testclient
 from bolide._testing.lifespan import LifespanFailed
+from bolide._testing.validation import InvalidEvent
+from bolide.applications import Bolide, Starlette
 from bolide.exceptions import MissingExtra, StarletteDeprecationWarning
+from bolide.requests import Request
+from bolide.responses import Response
+from bolide.routing import Route
 from bolide.testclient import (
     TestClient,
     WebSocketDenialResponse,
@@ -1060,3 +1065,30 @@ async def test_applications_work_with_the_transport_of_the_library() -> None:
     transport = httpx2.ASGITransport(app=hello)
     async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as client:
         assert (await client.get("/")).text == "hello"
+
+
+async def shouting(request: Request) -> Response:
+    response = Response()
+    response.raw_headers.append((b"X-Upper-Case", b"1"))
+    return response
+
+
+@pytest.mark.parametrize(
+    ("app_class", "validate_events", "checks"),
+    [
+        (Bolide, None, True),
+        (Bolide, False, False),
+        (Starlette, None, False),
+        (Starlette, True, True),
+    ],
+)
+def test_events_are_checked_as_the_policy_says(
+    client_for: ClientFactory,
+    app_class: type[Starlette],
+    validate_events: bool | None,
+    checks: bool,
+) -> None:
+    app = app_class(routes=[Route("/", shouting)])
+    client = client_for(app, validate_events=validate_events)
+    with pytest.raises(InvalidEvent) if checks else nullcontext():
+        assert client.get("/").status_code == 200

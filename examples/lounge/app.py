@@ -18,9 +18,7 @@ from bolide.middleware.authentication import AuthenticationMiddleware
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.gzip import GZipMiddleware
 from bolide.middleware.sessions import SessionMiddleware
-from bolide.requests import Request
-from bolide.responses import JSONResponse, Response
-from bolide.routing import Mount, Route, WebSocketRoute
+from bolide.routing import Mount, WebSocketRoute
 from bolide.staticfiles import StaticFiles
 from bolide.templating import Jinja2Templates
 from examples.lounge.accounts import AccountPages, SessionOrBasic
@@ -28,17 +26,13 @@ from examples.lounge.api import api
 from examples.lounge.errors import ErrorPages
 from examples.lounge.hub import Hub
 from examples.lounge.live import live
+from examples.lounge.operations import create_operations
 from examples.lounge.pages import Pages
 from examples.lounge.store import Store
 
 HERE = Path(__file__).parent
 MAX_BODY_SIZE = 1024 * 1024
 MAX_DRAIN_SECONDS = 3
-
-
-async def health(request: Request) -> Response:
-    """Say that the database answers."""
-    return JSONResponse({"status": "ok", "rooms": len(await request.state.store.rooms())})
 
 
 def load_templates() -> Jinja2Templates:
@@ -72,8 +66,8 @@ def create_app(*, database: str | Path = "lounge.db", secret: str | Secret | Non
         *Pages(templates).routes(),
         *AccountPages(templates).routes(),
         WebSocketRoute("/rooms/{room}/live", live),
-        Route("/health", health),
         api,
+        Mount("/operations", create_operations()),
         Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
     ]
 

@@ -1,6 +1,6 @@
 """Step 1: two pages, a parameter, and an error."""
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import JSONResponse, PlainTextResponse
@@ -21,7 +21,7 @@ async def greet(request: Request) -> JSONResponse:
     return JSONResponse({"greeting": f"{GREETINGS[language]}, {name}!"})
 
 
-app = Starlette(
+app = Bolide(
     routes=[
         Route("/", home),
         Route("/greet/{language}", greet),

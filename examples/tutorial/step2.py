@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import RedirectResponse, Response
@@ -32,7 +32,7 @@ async def read_entry(request: Request) -> dict[str, str]:
 
 async def sign_book(request: Request) -> Response:
     entries.append(await read_entry(request))
-    return RedirectResponse(request.url_for("book"), status_code=303)
+    return RedirectResponse(request.path_for("book"), status_code=303)
 
 
 def show_error(request: Request, exc: HTTPException) -> Response:
@@ -42,7 +42,7 @@ def show_error(request: Request, exc: HTTPException) -> Response:
     )
 
 
-app = Starlette(
+app = Bolide(
     routes=[
         Route("/", show_book, name="book"),
         Route("/", sign_book, methods=["POST"]),

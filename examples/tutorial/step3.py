@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from bolide.applications import Starlette
+from bolide.applications import Bolide
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import RedirectResponse, Response
@@ -38,7 +38,7 @@ def show_book(request: Request) -> Response:
 
 async def sign_book(request: Request) -> Response:
     request.state.book.add(await read_entry(request))
-    return RedirectResponse(request.url_for("book"), status_code=303)
+    return RedirectResponse(request.path_for("book"), status_code=303)
 
 
 async def live(websocket: WebSocket) -> None:
@@ -65,17 +65,17 @@ async def send_news(websocket: WebSocket) -> None:
         pass
 
 
-def create_app(path: Path) -> Starlette:
+def create_app(path: Path) -> Bolide:
     """Make an application that keeps its book in a file."""
     file = anyio.Path(path)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(app: Bolide) -> AsyncIterator[dict[str, Any]]:
         entries = json.loads(await file.read_text("utf-8")) if await file.exists() else []
         yield {"book": Book(entries)}
         await file.write_text(json.dumps(entries), "utf-8")
 
-    return Starlette(
+    return Bolide(
         routes=[
             Route("/", show_book, name="book"),
             Route("/", sign_book, methods=["POST"]),

@@ -56,24 +56,44 @@ async def create_collapsing_task_group() -> AsyncGenerator[anyio.abc.TaskGroup, 
     Raises:
         BaseExceptionGroup: Only when more than one exception comes out of the group.
     """
-    try:
-        async with anyio.create_task_group() as task_group:
-            yield task_group
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) != 1:
-            raise
-        error = group.exceptions[0]
-        # The bare exception must not point at its wrapper: keep the chain it came with.
-        cause = error.__cause__
-        context = error.__context__
-        suppress = error.__suppress_context__
+    async with CollapsingTaskGroup() as task_group:
+        yield task_group
+
+
+class CollapsingTaskGroup:
+    """What `create_collapsing_task_group` opens, where each request opens one."""
+
+    # PERF: S12, a generator would take a quarter of what the whole group does.
+
+    __slots__ = ("_task_group",)
+
+    async def __aenter__(self) -> anyio.abc.TaskGroup:
+        self._task_group = anyio.create_task_group()
+        return await self._task_group.__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
         try:
-            raise error
-        finally:
-            error.__context__ = context
-            error.__cause__ = cause
-            error.__suppress_context__ = suppress
-            del group, error, cause, context
+            return await self._task_group.__aexit__(exc_type, exc_value, traceback)
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) != 1:
+                raise
+            error = group.exceptions[0]
+            # The bare exception must not point at its wrapper: keep the chain it came with.
+            cause = error.__cause__
+            context = error.__context__
+            suppress = error.__suppress_context__
+            try:
+                raise error
+            finally:
+                error.__context__ = context
+                error.__cause__ = cause
+                error.__suppress_context__ = suppress
+                del group, error, cause, context
 
 
 class SupportsAsyncClose(Protocol):

@@ -6,14 +6,18 @@ A server that speaks ASGI 2.4 or later raises OSError from `send` once the clien
 long response just fails. An older one swallows what is sent: there the response has to listen for
 `http.disconnect` on `receive` while it works. It listens through the inbox that the request uses,
 so that what produces the response may read the body meanwhile.
+
+Listening takes a task, which cannot run before the work waits for something. So the work is begun
+by hand, and the task is made when it has to wait for the first time; often it never has to.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from bolide._async import create_collapsing_task_group
+from bolide._async import CollapsingTaskGroup
 from bolide._connection import ClientDisconnect
 from bolide._replay import inbox_of
 from bolide.types import Message, Receive, Scope
@@ -56,18 +60,47 @@ def left_only(scope: Scope, receive: Receive) -> Receive:
 
 
 async def run_until_disconnect(
-    work: Callable[[], Awaitable[None]], disconnected: Callable[[], Awaitable[None]]
+    work: Callable[[], Coroutine[Any, Any, None]], disconnected: Callable[[], Awaitable[None]]
 ) -> None:
-    """Do `work` in the caller's task; cancel it quietly if `disconnected` returns first."""
-    async with create_collapsing_task_group() as task_group:
+    """Do `work` in the caller's task; cancel it quietly if `disconnected` returns first.
+
+    `disconnected` is not even called if the work never waits for anything.
+    """
+    async with CollapsingTaskGroup() as task_group:
 
         async def watch() -> None:
             await disconnected()
             task_group.cancel_scope.cancel()
 
+        # PERF: S12, most of what a short stream cost was the task that nobody needed.
+        coroutine = work()
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration:
+            return
         task_group.start_soon(watch)
-        await work()
+        await _Begun(coroutine, waits_for)
         task_group.cancel_scope.cancel()
+
+
+class _Begun(Generator[Any, Any, None]):
+    """A coroutine that was begun by hand and waits for something, to be awaited from there on."""
+
+    __slots__ = ("_coroutine", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: object) -> None:
+        self._coroutine = coroutine
+        self._waits_for = [waits_for]
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        # The event loop has to be told first what is waited for.
+        return self._waits_for.pop() if self._waits_for else self._coroutine.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._coroutine.throw(*args)
 
 
 @asynccontextmanager
@@ -80,7 +113,7 @@ async def cancel_on_disconnect(
         ClientDisconnect: On leaving the context: it has been cancelled.
     """
     ended = False
-    async with create_collapsing_task_group() as task_group:
+    async with CollapsingTaskGroup() as task_group:
 
         async def watch() -> None:
             await disconnected()

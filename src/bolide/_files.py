@@ -2,23 +2,19 @@
 
 RULES
 
-The file is opened once a transfer and closed whatever happens, also when the task is cancelled.
-The last message of a transfer says `more_body` False. Errors of the Range header are answered
-before the file is opened, by plain responses without any of the file's headers.
+Errors of the Range header are answered before the file is opened, by plain responses without any of
+the file's headers. A file that is smaller than a chunk is read on a single trip to a thread, and if
+its state has to be looked up, on the same one.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from stat import S_ISREG
 from typing import Final
 from urllib.parse import quote
-
-import anyio
 
 from bolide._background import run_background
 from bolide._data.headers import Headers, MutableHeaders
@@ -26,6 +22,16 @@ from bolide._disconnect import (
     reports_disconnect_on_send,
     run_until_disconnect,
     wait_until_client_left,
+)
+from bolide._file_transfer import (
+    FilePath,
+    FileTooShort,
+    read_small,
+    send_content,
+    send_path,
+    send_range,
+    send_ranges,
+    send_whole,
 )
 from bolide._http.conditional import (
     etag_of,
@@ -43,18 +49,11 @@ from bolide._http.ranges import (
 )
 from bolide._policy import policy_of
 from bolide._response import PlainTextResponse, Response, denial
-from bolide._threads import open_file, run_file
+from bolide._threads import run_file
 from bolide.background import BackgroundTask
-from bolide.exceptions import BolideError
 from bolide.types import Receive, Scope, Send
 
-__all__ = ["FileResponse", "FileTooShort"]
-
-FilePath = str | os.PathLike[str]
-
-
-class FileTooShort(BolideError, RuntimeError):
-    """A file has shrunk since its length was announced."""
+__all__ = ["FileResponse", "FileTooShort", "asks_for_all", "forbidden_by"]
 
 
 class FileResponse(Response):
@@ -82,6 +81,8 @@ class FileResponse(Response):
 
     max_ranges = 100
     """How many ranges a request may ask for; with more of them it gets the whole file."""
+
+    _content: bytes | None = None
 
     def __init__(
         self,
@@ -112,28 +113,32 @@ class FileResponse(Response):
 
     def set_stat_headers(self, stat_result: os.stat_result) -> None:
         """Add the headers that come from the state of the file, where they are missing."""
-        self.headers.setdefault("content-length", str(stat_result.st_size))
-        self.headers.setdefault("last-modified", format_date(stat_result.st_mtime))
-        self.headers.setdefault("etag", etag_of(stat_result.st_mtime, stat_result.st_size))
+        given = {name for name, _ in self.raw_headers}
+        for header in _state_headers(stat_result.st_mtime, stat_result.st_size):
+            if header[0] not in given:
+                self.raw_headers.append(header)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file: run as an ASGI application."""
-        stat_result = self.stat_result
-        if stat_result is None:
-            stat_result = await run_file(_stat_file, self.path)
+        content, self._content = self._content, None
+        size = 0 if self.stat_result is None else self.stat_result.st_size
+        if self.stat_result is None:
+            max_size = self.chunk_size if asks_for_all(scope) else 0
+            stat_result, content = await run_file(_look_at, self.path, max_size)
             self.set_stat_headers(stat_result)
-        size = stat_result.st_size
+            size = stat_result.st_size
         is_websocket = scope["type"] == "websocket"
         method = "GET" if is_websocket else scope["method"].upper()
         policy = policy_of(scope)
+        request_headers = Headers(scope=scope)
         if policy.answer_conditions and self.status_code == 200 and method in ("GET", "HEAD"):
-            answer = self._answer_to_conditions(Headers(scope=scope))
+            answer = self._answer_to_conditions(request_headers)
             if answer is not None:
                 answer.background = self.background
                 await answer(scope, receive, send)
                 return
         try:
-            ranges = self._requested_ranges(method, Headers(scope=scope), size)
+            ranges = self._requested_ranges(method, request_headers, size)
         except MalformedRangeHeader as exc:
             await PlainTextResponse(exc.content, status_code=400)(scope, receive, send)
             return
@@ -142,20 +147,22 @@ class FileResponse(Response):
             await PlainTextResponse(status_code=416, headers=headers)(scope, receive, send)
             return
 
-        status, raw_headers = self.status_code, self.raw_headers
-        send_body: Callable[[Send], Awaitable[None]]
-        announced = self._announced_length() if policy.exact_file_lengths else None
-        send_body = functools.partial(_send_whole, self.path, self.chunk_size, announced)
-        streams = True
+        status, raw_headers, streams = self.status_code, self.raw_headers, False
+        exact = policy.exact_file_lengths
+        send_body: Callable[[Send], Awaitable[None]] | None = None
         if ranges is not None:
             status = 206
-            raw_headers, send_body = self._partial_content(
-                ranges, size, exact=policy.exact_file_lengths
-            )
+            raw_headers, send_body = self._partial_content(ranges, size, exact=exact)
+            streams = True
         if method == "HEAD":
-            send_body, streams = _send_nothing, False
-        elif ranges is None and not is_websocket and _reads_files(scope):
-            send_body, streams = functools.partial(_send_path, self.path), False
+            send_body, streams = functools.partial(send_content, self.path, b"", None), False
+        elif send_body is None and not is_websocket and _reads_files(scope):
+            send_body = functools.partial(send_path, self.path)
+        elif send_body is None:
+            if content is None and size < self.chunk_size:
+                content = await run_file(read_small, self.path, size)
+            streams = content is None or len(content) >= self.chunk_size
+            send_body = self._whole_content(None if streams else content, exact=exact)
 
         async def transfer() -> None:
             out = denial(send) if is_websocket else send
@@ -188,6 +195,11 @@ class FileResponse(Response):
         multipart = MultipartRanges(ranges, max_size, content_type, boundary)
         return multipart.content_length, multipart.part_header
 
+    def preload(self, path: FilePath, stat_result: os.stat_result, content: bytes | None) -> None:
+        """Take what a file holds, so as not to read it, if this is a response of that file."""
+        if self.path == path and self.stat_result is stat_result:
+            self._content = content
+
     def _requested_ranges(
         self, method: str, request_headers: Headers, size: int
     ) -> list[tuple[int, int]] | None:
@@ -203,21 +215,11 @@ class FileResponse(Response):
 
     def _answer_to_conditions(self, request_headers: Headers) -> Response | None:
         """Give the answer to a request whose conditions spare the file (section 13.2.2)."""
-
-        def joined(name: str) -> str | None:
-            values = request_headers.getlist(name)
-            return ", ".join(values) if values else None
-
-        etag, last_modified = self.headers.get("etag"), self.headers.get("last-modified")
-        if precondition_fails(
-            if_match=joined("if-match"),
-            if_unmodified_since=request_headers.get("if-unmodified-since"),
-            etag=etag,
-            last_modified=last_modified,
-        ):
+        if forbidden_by(request_headers, self):
             return PlainTextResponse("Precondition Failed", status_code=412)
+        etag, last_modified = self.headers.get("etag"), self.headers.get("last-modified")
         if not is_not_modified(
-            if_none_match=joined("if-none-match"),
+            if_none_match=_joined(request_headers, "if-none-match"),
             if_modified_since=request_headers.get("if-modified-since"),
             etag=etag,
             last_modified=last_modified,
@@ -229,9 +231,15 @@ class FileResponse(Response):
         ]
         return response
 
-    def _announced_length(self) -> int | None:
-        length = self.headers.get("content-length", "")
-        return int(length) if length.isdecimal() and length.isascii() else None
+    def _whole_content(
+        self, content: bytes | None, *, exact: bool
+    ) -> Callable[[Send], Awaitable[None]]:
+        """Give what sends all of the file, which may have been read already."""
+        length = self.headers.get("content-length", "") if exact else ""
+        announced = int(length) if length.isdecimal() and length.isascii() else None
+        if content is not None:
+            return functools.partial(send_content, self.path, content, announced)
+        return functools.partial(send_whole, self.path, self.chunk_size, announced)
 
     def _partial_content(
         self, ranges: list[tuple[int, int]], size: int, *, exact: bool
@@ -242,16 +250,14 @@ class FileResponse(Response):
             start, end = ranges[0]
             headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
             headers["content-length"] = str(end - start)
-            send_body = functools.partial(
-                _send_range, self.path, self.chunk_size, start, end, exact
-            )
+            send_body = functools.partial(send_range, self.path, self.chunk_size, start, end, exact)
             return headers.raw, send_body
         from secrets import token_hex
 
         multipart = MultipartRanges(ranges, size, headers["content-type"], token_hex(13))
         headers["content-type"] = multipart.media_type
         headers["content-length"] = str(multipart.content_length)
-        return headers.raw, functools.partial(_send_ranges, self.path, self.chunk_size, multipart)
+        return headers.raw, functools.partial(send_ranges, self.path, self.chunk_size, multipart)
 
 
 # What tells of a body (RFC 9110, section 15.4.5); the entity tag is enough to know the file by.
@@ -266,14 +272,60 @@ _NOT_IN_NOT_MODIFIED: Final = {
 }
 
 
-def _stat_file(path: FilePath) -> os.stat_result:
+# What makes another response of a request for a file (RFC 9110, sections 13.1 and 14.2).
+_ASKS_FOR_LESS: Final = {
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-unmodified-since",
+    b"range",
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def _state_headers(mtime: float, size: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Give the headers that come from the state of a file. PERF: S10, they take a while to make."""
+    return (
+        (b"content-length", b"%d" % size),
+        (b"last-modified", format_date(mtime).encode("latin-1")),
+        (b"etag", etag_of(mtime, size).encode("latin-1")),
+    )
+
+
+def asks_for_all(scope: Scope) -> bool:
+    """Say whether a request will be answered with all of a file, if it is there, read by us."""
+    return (
+        scope.get("method") == "GET"
+        and _ASKS_FOR_LESS.isdisjoint([name for name, _ in scope.get("headers", ())])
+        and not _reads_files(scope)
+    )
+
+
+def forbidden_by(request_headers: Headers, response: Response) -> bool:
+    """Say whether a request has a condition that what would be sent does not meet."""
+    return precondition_fails(
+        if_match=_joined(request_headers, "if-match"),
+        if_unmodified_since=request_headers.get("if-unmodified-since"),
+        etag=response.headers.get("etag"),
+        last_modified=response.headers.get("last-modified"),
+    )
+
+
+def _joined(headers: Headers, name: str) -> str | None:
+    values = headers.getlist(name)
+    return ", ".join(values) if values else None
+
+
+def _look_at(path: FilePath, max_size: int) -> tuple[os.stat_result, bytes | None]:
+    """Give the state of a file, and what it holds if that is less than `max_size`. Blocks."""
     try:
         stat_result = os.stat(path)  # noqa: PTH116 - pathlib takes long to import
     except FileNotFoundError:
         raise RuntimeError(f"File at path {path} does not exist.") from None
     if not S_ISREG(stat_result.st_mode):
         raise RuntimeError(f"File at path {path} is not a file.")
-    return stat_result
+    size = stat_result.st_size
+    return stat_result, read_small(path, size) if size < max_size else None
 
 
 def _filename_parameter(filename: str) -> str:
@@ -287,85 +339,3 @@ def _filename_parameter(filename: str) -> str:
 def _reads_files(scope: Scope) -> bool:
     """Say whether the server can send a file by itself (ASGI path send extension)."""
     return "http.response.pathsend" in scope.get("extensions", {})
-
-
-@asynccontextmanager
-async def _open(path: FilePath) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
-    """Open a file for reading, for as long as the context lasts."""
-    file: anyio.AsyncFile[bytes] | None = None
-    # Shielded, since what a cancelled worker thread has opened would never be closed.
-    with anyio.CancelScope(shield=True):
-        file = await open_file(path)
-    assert file is not None
-    try:
-        yield file
-    finally:
-        with anyio.CancelScope(shield=True):
-            await file.aclose()
-
-
-async def _send_nothing(send: Send) -> None:
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _send_path(path: FilePath, send: Send) -> None:
-    await send({"type": "http.response.pathsend", "path": str(path)})
-
-
-async def _send_whole(path: FilePath, chunk_size: int, announced: int | None, send: Send) -> None:
-    """Send a file to its end, or as much as was announced.
-
-    Every full chunk says that there is more, so that a file of just so many chunks ends with an
-    empty one.
-    """
-    left = math.inf if announced is None else announced
-    async with _open(path) as file:
-        more_body = True
-        while more_body:
-            chunk = await file.read(chunk_size)
-            more_body = len(chunk) == chunk_size
-            if len(chunk) > left:
-                # The file has grown, and the client was told where the response ends.
-                chunk, more_body = chunk[: int(left)], False
-            left -= len(chunk)
-            if not more_body and announced is not None and left > 0:
-                raise FileTooShort(f"File at path {path} is shorter than expected.")
-            await send({"type": "http.response.body", "body": chunk, "more_body": more_body})
-
-
-async def _send_range(
-    path: FilePath, chunk_size: int, start: int, end: int, exact: bool, send: Send
-) -> None:
-    async with _open(path) as file:
-        await file.seek(start)
-        more_body = True
-        while more_body:
-            chunk = await file.read(min(chunk_size, end - start))
-            if exact and not chunk:
-                raise FileTooShort(f"File at path {path} is shorter than expected.")
-            start += len(chunk)
-            more_body = bool(chunk) and start < end
-            await send({"type": "http.response.body", "body": chunk, "more_body": more_body})
-
-
-async def _send_ranges(
-    path: FilePath, chunk_size: int, multipart: MultipartRanges, send: Send
-) -> None:
-    """Send several ranges, each as a part of a multipart body (RFC 9110, section 14.6)."""
-
-    async def send_piece(piece: bytes, *, more_body: bool = True) -> None:
-        await send({"type": "http.response.body", "body": piece, "more_body": more_body})
-
-    async with _open(path) as file:
-        for start, end in multipart.ranges:
-            await send_piece(multipart.part_header(start, end))
-            await file.seek(start)
-            at = start
-            while at < end:
-                chunk = await file.read(min(chunk_size, end - at))
-                if not chunk:
-                    raise FileTooShort(f"File at path {path} is shorter than expected.")
-                at += len(chunk)
-                await send_piece(chunk)
-            await send_piece(multipart.PART_END)
-        await send_piece(multipart.closing, more_body=False)

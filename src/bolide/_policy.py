@@ -20,7 +20,21 @@ else:
         def __init_subclass__(cls, total: bool) -> None: ...
 
 
-__all__ = ["ACTIVE", "BOLIDE", "STARLETTE", "Policy", "PolicyOptions", "UnknownOption", "policy_of"]
+__all__ = [
+    "ACTIVE",
+    "BOLIDE",
+    "STARLETTE",
+    "Policy",
+    "PolicyOptions",
+    "UnknownChoice",
+    "UnknownOption",
+    "policy_of",
+]
+
+_WORDS: Final = {
+    "redirect_slashes": ("redirect", "strict", "ignore"),
+    "debug_for": ("anyone", "loopback"),
+}
 
 
 class Policy:
@@ -74,6 +88,8 @@ class Policy:
             asked for; then the answer is 408. 0 for any time.
         quiet_disconnects: Write one line to the log where a client leaves early, instead of having
             the server write a traceback.
+        validate_events: Let `TestClient` check each event that the application sends, where its
+            own `validate_events` is unset.
         check_websockets: Close a WebSocket with code 1003 where a message is text that should be
             binary, or the other way round, with 1007 where it is not the JSON that it should be,
             and with 1008 or 1011 where an `HTTPException` comes too late for a response.
@@ -96,6 +112,9 @@ class Policy:
         cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
         exact_file_lengths: Break off a response if its file has become shorter than announced, and
             send no more than that if it has become longer.
+
+    Raises:
+        UnknownChoice: One of the choices that are words is none of them.
     """
 
     nested_lifespans: bool = False
@@ -124,6 +143,7 @@ class Policy:
     isolate_background_tasks: bool = False
     body_idle_seconds: float = 0.0
     quiet_disconnects: bool = False
+    validate_events: bool = False
     check_websockets: bool = False
     max_message_size: int | None = None
     websocket_origins: Collection[str] | None = None
@@ -147,6 +167,9 @@ class Policy:
                 raise UnknownOption(name, names)
         values = {name: getattr(type(self), name) for name in names}
         vars(self).update(values, **options)
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise UnknownChoice(name, getattr(self, name), words)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"A policy cannot be changed, and has no other {name!r}.")
@@ -172,6 +195,7 @@ class Policy:
         """Give a policy with some choices changed.
 
         Raises:
+            UnknownChoice: A word is none of those that there are for a choice.
             UnknownOption: There is no such choice.
         """
         return Policy(**{**vars(self), **options})
@@ -206,6 +230,7 @@ class PolicyOptions(TypedDict, total=False):
     isolate_background_tasks: bool
     body_idle_seconds: float
     quiet_disconnects: bool
+    validate_events: bool
     check_websockets: bool
     max_message_size: int | None
     websocket_origins: Collection[str] | None
@@ -235,6 +260,20 @@ class UnknownOption(BolideError, TypeError):
         close = get_close_matches(self.name, self.names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         return f"There is no option {self.name!r}{hint}"
+
+
+class UnknownChoice(BolideError, ValueError):
+    """An option of an application was given a word that is none of its choices."""
+
+    def __init__(self, name: str, value: object, words: tuple[str, ...]) -> None:
+        super().__init__(name, value)
+        self.name = name
+        self.value = value
+        self.words = words
+
+    def __str__(self) -> str:
+        words = ", ".join(map(repr, self.words))
+        return f"{self.name} is one of {words}; got {self.value!r}."
 
 
 STARLETTE: Final = Policy()
@@ -267,6 +306,7 @@ BOLIDE: Final = Policy(
     isolate_background_tasks=True,
     body_idle_seconds=30.0,
     quiet_disconnects=True,
+    validate_events=True,
     check_websockets=True,
     max_message_size=1024 * 1024,
     websocket_origins=(),

@@ -44,7 +44,7 @@ _UTF8_TYPES: Final = {
     media_type: _content_type_header(media_type, "utf-8")
     for media_type in ("text/plain", "text/html", "application/json")
 }
-_LENGTHS: Final = {length: (b"content-length", b"%d" % length) for length in range(256)}
+_LENGTHS: Final = [(b"content-length", b"%d" % length) for length in range(256)]
 
 
 class Response:
@@ -98,8 +98,9 @@ class Response:
         ordinary = headers is None and (status_code == 200 or status_code > 304)
         if ordinary and cls.init_headers is _INIT_HEADERS:
             length = len(body)
-            header = _LENGTHS.get(length) or (b"content-length", b"%d" % length)
-            if (media_type := self.media_type) is None:
+            header = _LENGTHS[length] if length < 256 else (b"content-length", b"%d" % length)
+            media_type = self.media_type
+            if media_type is None:
                 self.raw_headers = [header]
             elif charset == "utf-8" and media_type in _UTF8_TYPES:
                 self.raw_headers = [header, _UTF8_TYPES[media_type]]
@@ -240,21 +241,16 @@ class Response:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response: run as an ASGI application."""
         headers, body = self.raw_headers, self.body
-        if self.status_code in BODILESS and policy_of(scope).cut_forbidden_bodies:
-            headers, body = without_body(self.status_code, headers), b""
+        status = self.status_code
+        if status != 200 and status in BODILESS and policy_of(scope).cut_forbidden_bodies:
+            headers, body = without_body(status, headers), b""
         if scope["type"] == "websocket":
             send = denial(send)
         elif isinstance(send, Exchange):
             # PERF: S1, note the start ourselves rather than in one more frame a message.
             send.response_started = True
             send = send.send
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": headers,
-            }
-        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         if self.background is not None:
             await run_background(self.background, scope)

@@ -13,6 +13,8 @@ THEORY OF OPERATION
 
 Files are read and background tasks run where no scope is at hand, so an application puts its limits
 into a context variable. An application that has none, mounted in one that has, shares those.
+
+The threads are AnyIO's: docs/explanation/decisions/threads.md says why, and what one costs.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -40,6 +43,7 @@ __all__ = [
     "open_file",
     "run_endpoint",
     "run_file",
+    "run_in_thread",
 ]
 
 P = ParamSpec("P")
@@ -137,19 +141,72 @@ def file_limiter() -> anyio.CapacityLimiter | None:
     return limits.files.limiter()
 
 
+class _Prompt(anyio.CapacityLimiter):
+    """Takes the tokens of another limiter, at once where there are any.
+
+    PERF: S14. AnyIO lets other tasks run before it asks for a token, and once more when it has got
+    one. The second time, which is left out, was a fifth of the way to a thread and back.
+    """
+
+    __slots__ = ("_limiter",)
+
+    def __new__(cls, limiter: anyio.CapacityLimiter) -> Self:
+        # That of the class would give a limiter of the backend.
+        return object.__new__(cls)
+
+    def __init__(self, limiter: anyio.CapacityLimiter) -> None:
+        self._limiter = limiter
+
+    # On asyncio, a thread is asked for inside this context; on trio, on behalf of somebody.
+
+    async def __aenter__(self) -> None:
+        try:
+            self._limiter.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._limiter.acquire()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._limiter.release()
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        try:
+            self._limiter.acquire_on_behalf_of_nowait(borrower)
+        except anyio.WouldBlock:
+            await self._limiter.acquire_on_behalf_of(borrower)
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        self._limiter.release_on_behalf_of(borrower)
+
+
 # Not async: PERF, S14, that would be one frame more.
+
+
+def run_in_thread(
+    call: Callable[[], T], limiter: anyio.CapacityLimiter | None = None
+) -> Awaitable[T]:
+    """Call something in a worker thread, as `anyio.to_thread.run_sync` does.
+
+    Args:
+        call: What to call.
+        limiter: What the thread counts against; by default AnyIO's limit.
+    """
+    limiter = limiter or anyio.to_thread.current_default_thread_limiter()
+    return anyio.to_thread.run_sync(call, limiter=_Prompt(limiter))
 
 
 def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Call a blocking endpoint, or something like it, in a worker thread."""
-    call = functools.partial(func, *args, **kwargs)
-    return anyio.to_thread.run_sync(call, limiter=endpoint_limiter())
+    return run_in_thread(functools.partial(func, *args, **kwargs), endpoint_limiter())
 
 
 def run_file(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Do an operation on a file in a worker thread."""
-    call = functools.partial(func, *args, **kwargs)
-    return anyio.to_thread.run_sync(call, limiter=file_limiter())
+    return run_in_thread(functools.partial(func, *args, **kwargs), file_limiter())
 
 
 async def open_file(path: str | os.PathLike[str]) -> anyio.AsyncFile[bytes]:

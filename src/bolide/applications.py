@@ -17,6 +17,7 @@ from bolide._policy import (
     STARLETTE,
     Policy,
     PolicyOptions,
+    UnknownChoice,
     UnknownOption,
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
@@ -32,7 +33,15 @@ from bolide.middleware.exceptions import ExceptionMiddleware
 from bolide.routing import BaseRoute, Router
 from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
-__all__ = ["Bolide", "Draining", "JSONCodec", "Policy", "Starlette", "UnknownOption"]
+__all__ = [
+    "Bolide",
+    "Draining",
+    "JSONCodec",
+    "Policy",
+    "Starlette",
+    "UnknownChoice",
+    "UnknownOption",
+]
 
 AppType = TypeVar("AppType", bound="Starlette")
 P = ParamSpec("P")
@@ -118,23 +127,26 @@ class Starlette:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application."""
+        stack: Any = self.middleware_stack
+        if stack is None:
+            stack = self.middleware_stack = self.build_middleware_stack()
+        policy = self.policy
+        if ACTIVE.get() is policy and CODEC.get() is self.json and self._thread_limits is None:
+            scope["app"] = self
+            await stack.__call__(scope, receive, send)
+            return
         is_outermost = "app" not in scope
         scope["app"] = self
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        if self.policy.cut_head_bodies and scope.get("method") == "HEAD":
+        if policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
-        if self._thread_limits is None and CODEC.get() is self.json and ACTIVE.get() is self.policy:
-            await self.middleware_stack(scope, receive, send)
-            return
         outer_limits = LIMITS.set(self._thread_limits or LIMITS.get())
         outer_codec = CODEC.set(self.json)
-        outer_policy = ACTIVE.set(self.policy)
+        outer_policy = ACTIVE.set(policy)
         try:
-            await self.middleware_stack(scope, receive, send)
+            await stack(scope, receive, send)
         except Exception as exc:
             # Further in, middleware has to learn why there is no response.
-            if not (is_outermost and self.policy.quiet_disconnects and is_disconnect(exc)):
+            if not (is_outermost and policy.quiet_disconnects and is_disconnect(exc)):
                 raise
             note_disconnect(scope, exc)
         finally:
@@ -259,6 +271,7 @@ class Bolide(Starlette):
 
     Raises:
         TypeError: There is no such option.
+        ValueError: An option that is a word is none of its choices.
     """
 
     def __init__(
@@ -285,4 +298,4 @@ class Bolide(Starlette):
         )
 
 
-publish(globals(), ["Draining", "JSONCodec", "Policy", "UnknownOption"])
+publish(globals(), ["Draining", "JSONCodec", "Policy", "UnknownChoice", "UnknownOption"])

@@ -9,9 +9,8 @@ from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
 import anyio
-import anyio.to_thread
 
-from bolide._threads import run_endpoint
+from bolide._threads import run_endpoint, run_in_thread
 from bolide.exceptions import StarletteDeprecationWarning
 
 __all__ = ["iterate_in_threadpool", "run_in_threadpool", "run_until_first_complete"]
@@ -27,7 +26,7 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
     threads is bounded by AnyIO's default limiter (40 unless changed), whatever limits an
     application has of its own.
     """
-    return await anyio.to_thread.run_sync(functools.partial(func, *args, **kwargs))
+    return await run_in_thread(functools.partial(func, *args, **kwargs))
 
 
 class _Exhausted(Exception):

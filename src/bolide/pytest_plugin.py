@@ -4,8 +4,9 @@ It does nothing by itself; each of its parts is asked for:
 
 - `--as-starlette` runs the tests with `starlette` being an alias of bolide, so that tests of an
   application or of a library for Starlette run unchanged.
-- The fixtures `bolide_client` and `async_bolide_client` make clients of an application that are
-  closed when the test ends. They check each event that the application sends.
+- The fixtures `client` and `async_client` make clients of an application that are closed when the
+  test ends. They check each event that the application sends. Where these names belong to others,
+  say `bolide_client` and `async_bolide_client`.
 
 Classes that are named in pytest's setting `filterwarnings` are imported before any plugin. Where
 one of them imports Starlette, say `python -m bolide.pytest_plugin --as-starlette` in the place of
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "async_bolide_client",
+    "async_client",
     "bolide_client",
+    "client",
     "main",
     "pytest_addoption",
     "pytest_load_initial_conftests",
@@ -104,6 +107,20 @@ async def async_bolide_client(
             return await stack.enter_async_context(AsyncTestClient(app, **options))
 
         yield make
+
+
+@pytest.fixture
+def client(bolide_client: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    """The same as `bolide_client`, by a short name, which a fixture of the user's own replaces."""
+    return bolide_client
+
+
+@pytest.fixture
+def async_client(
+    async_bolide_client: Callable[..., Awaitable[AsyncTestClient]],
+) -> Callable[..., Awaitable[AsyncTestClient]]:
+    """The same as `async_bolide_client`, likewise."""
+    return async_bolide_client
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -55,7 +55,7 @@ from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
 from bolide._routing.reverse import child_name, endpoint_url, find_url_path, search_url_path
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SlashMode, check_slash_mode, redirect_to, slash_mode
-from bolide._routing.table import Found, IndexedTable, Redirect, WrongMethod
+from bolide._routing.table import MISSING, Found, IndexedTable, Redirect, WrongMethod
 from bolide._routing.websocket_route import WebSocketRoute
 from bolide.convertors import Convertor
 from bolide.middleware import Middleware
@@ -238,7 +238,7 @@ class Mount(PatternRoute):
         prefix = path[: len(path) - len(params.pop("path")) - 1]
         root_path = scope.get("root_path", "")
         child_scope = {
-            "path_params": {**scope.get("path_params", {}), **params},
+            "path_params": {**scope["path_params"], **params} if "path_params" in scope else params,
             # URLs are made from the root of the outermost application.
             "app_root_path": scope.get("app_root_path", root_path),
             "root_path": root_path + prefix,
@@ -321,7 +321,9 @@ class Router:
         self._own_default: ASGIApp = self.not_found
         self.default: ASGIApp = self._own_default if default is None else default
         self.lifespan_context: Lifespan[Any] = (
-            NoLifespan(self) if lifespan is None else _lifespan.normalise(lifespan)
+            NoLifespan(self)
+            if lifespan is None
+            else _lifespan.NotedLifespan(_lifespan.normalise(lifespan), self)
         )
         self._own_app: ASGIApp = self.app
         self.middleware_stack: ASGIApp = add_layers(
@@ -363,21 +365,22 @@ class Router:
         if "router" not in scope:
             scope["router"] = self
         route = self._table.shortcut(scope)
-        if route is None:
-            return self._look_closely(scope)
+        if not isinstance(route, PatternRoute):
+            return self._look_closely(scope, is_missing=route is MISSING)
         app: ASGIApp = route.app
-        while type(app) is Router and app.is_bare:
+        # PERF: S16, a mounted router has no coroutine of its own where it would do nothing else.
+        while type(app) is Router and app.middleware_stack is app._own_app and _is_original():
             route = app._table.shortcut(scope)
-            if route is None:
+            if not isinstance(route, PatternRoute):
                 break
             app = route.app
         return app
 
-    def _look_closely(self, scope: Scope) -> ASGIApp:
+    def _look_closely(self, scope: Scope, *, is_missing: bool = False) -> ASGIApp:
         """Do what `choose` does, for any connection."""
         if "router" not in scope:
             scope["router"] = self
-        found = self._table.match(scope)
+        found = None if is_missing else self._table.match(scope)
         if not isinstance(found, Found):
             mode = slash_mode(self.redirect_slashes, scope)
             outcome = self._table.fall_back(scope, found, mode)
@@ -471,6 +474,12 @@ class Router:
 _AsyncLiftContextManager = AsyncLiftContextManager
 _DefaultLifespan = NoLifespan
 _wrap_gen_lifespan_context = lift_generator
+
+
+def _is_original() -> bool:
+    """Say whether nobody has replaced what a router does when it is called."""
+    return Router.__call__ is _CALL and Router.app is _APP
+
 
 _CALL: Final = Router.__call__
 _APP: Final = Router.app

@@ -16,10 +16,12 @@ import errno
 import importlib.util
 import os
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
-from typing import ClassVar
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import ClassVar, Final, NamedTuple
 
 from bolide._data.headers import Headers
+from bolide._file_transfer import read_small
+from bolide._files import asks_for_all, forbidden_by
 from bolide._http.conditional import is_not_modified
 from bolide._http.public_path import is_public
 from bolide._policy import policy_of
@@ -35,6 +37,24 @@ __all__ = ["NotModifiedResponse", "PathLike", "StaticFiles"]
 
 PathLike = str | os.PathLike[str]
 """A path, as text or as an object."""
+
+
+class _Found(NamedTuple):
+    """What there is at a path: the full path, its state, and what it holds, where it is read."""
+
+    path: str
+    stat_result: os.stat_result
+    content: bytes | None
+
+    @property
+    def is_file(self) -> bool:
+        return S_ISREG(self.stat_result.st_mode)
+
+    def preload(self, response: Response) -> Response:
+        """Let a response have what has been read."""
+        if isinstance(response, FileResponse):
+            response.preload(self.path, self.stat_result, self.content)
+        return response
 
 
 class NotModifiedResponse(Response):
@@ -140,31 +160,31 @@ class StaticFiles:
         """
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(status_code=405, headers={"Allow": "GET, HEAD"})
-        full_path, stat_result = "", None
+        found = None
         # SECURITY: before anything asks the operating system for it.
         if not policy_of(scope).guard_static_files or is_public(path, windows=self._on_windows):
-            full_path, stat_result = await self._look_up(path)
-        if stat_result is not None and S_ISREG(stat_result.st_mode):
-            return self.file_response(full_path, stat_result, scope)
+            found = await self._look_up(path, scope)
+        if found is not None and found.is_file:
+            return found.preload(self.file_response(found.path, found.stat_result, scope))
         if self.html:
-            if stat_result is not None and S_ISDIR(stat_result.st_mode):
+            if found is not None and S_ISDIR(found.stat_result.st_mode):
                 index = os.path.join(path, "index.html")  # noqa: PTH118
-                full_path, stat_result = await self._look_up(index)
-                if stat_result is not None and S_ISREG(stat_result.st_mode):
+                found = await self._look_up(index, scope)
+                if found is not None and found.is_file:
                     if lacks_slash(scope):
                         # Relative links of the page are relative to a directory.
                         return redirect_to(scope, scope["path"].removesuffix("/") + "/")
-                    return self.file_response(full_path, stat_result, scope)
-            full_path, stat_result = await self._look_up("404.html")
-            if stat_result is not None and S_ISREG(stat_result.st_mode):
-                response = FileResponse(full_path, stat_result=stat_result, status_code=404)
+                    return found.preload(self.file_response(found.path, found.stat_result, scope))
+            found = await self._look_up("404.html", scope)
+            if found is not None and found.is_file:
+                response = FileResponse(found.path, stat_result=found.stat_result, status_code=404)
                 _forbid_guesses(response, scope)
-                return response
+                return found.preload(response)
         raise HTTPException(status_code=404)
 
-    async def _look_up(self, path: str) -> tuple[str, os.stat_result | None]:
+    async def _look_up(self, path: str, scope: Scope) -> _Found | None:
         try:
-            return await run_file(self.lookup_path, path)
+            return await run_file(self._look_up_now, path, asks_for_all(scope))
         except PermissionError:
             raise HTTPException(status_code=401) from None
         except OSError as exc:
@@ -174,6 +194,17 @@ class StaticFiles:
         except ValueError:
             # A null byte, or text that the file system cannot encode.
             raise HTTPException(status_code=404) from None
+
+    def _look_up_now(self, path: str, wants_content: bool) -> _Found | None:
+        """Look a path up, and read the file along with that if it is small. Blocks."""
+        full_path, stat_result = self.lookup_path(path)
+        if stat_result is None:
+            return None
+        found = _Found(full_path, stat_result, None)
+        size = stat_result.st_size
+        if wants_content and found.is_file and size < FileResponse.chunk_size:
+            return found._replace(content=read_small(full_path, size))
+        return found
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Give the full path and state of a file or directory, or `("", None)`. Blocks.
@@ -186,16 +217,16 @@ class StaticFiles:
         if os.path.isabs(path) or path.startswith("\\"):  # noqa: PTH117
             return "", None
         for directory in self.all_directories:
-            joined = os.path.join(directory, path)  # noqa: PTH118
-            if self.follow_symlink:
-                full_path, root = os.path.abspath(joined), os.path.abspath(directory)  # noqa: PTH100
-            else:
-                full_path, root = os.path.realpath(joined), os.path.realpath(directory)
-            # SECURITY: by parts, not by text: "/static_private" begins with "/static".
-            if not Path(full_path).is_relative_to(root):
-                continue
             try:
-                return full_path, os.stat(full_path)  # noqa: PTH116
+                if self.follow_symlink:
+                    root, stat_result = os.path.abspath(directory), None  # noqa: PTH100
+                    full_path = os.path.abspath(os.path.join(directory, path))  # noqa: PTH100, PTH118
+                else:
+                    root, full_path, stat_result = _resolve(directory, path)
+                # SECURITY: by parts, not by text: "/static_private" begins with "/static".
+                if not _lies_in(root, full_path):
+                    continue
+                return full_path, stat_result or os.stat(full_path)  # noqa: PTH116
             except (FileNotFoundError, NotADirectoryError):
                 continue
         return "", None
@@ -210,7 +241,12 @@ class StaticFiles:
         """Give the response for a file: the file, or that the client has it already."""
         response = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
         _forbid_guesses(response, scope)
-        if self.is_not_modified(response.headers, Headers(scope=scope)):
+        request_headers = Headers(scope=scope)
+        answers_conditions = status_code == 200 and policy_of(scope).answer_conditions
+        if answers_conditions and forbidden_by(request_headers, response):
+            # It says so itself, whatever the other conditions are (RFC 9110, section 13.2.2).
+            return response
+        if self.is_not_modified(response.headers, request_headers):
             return NotModifiedResponse(response.headers)
         return response
 
@@ -236,6 +272,41 @@ class StaticFiles:
             etag=response_headers.get("etag"),
             last_modified=response_headers.get("last-modified"),
         )
+
+
+def _resolve(directory: PathLike, path: str) -> tuple[str, str, os.stat_result | None]:
+    """Give the real paths of a directory and of something in it, and its state if that is known.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        NotADirectoryError: It would lie in what is no directory.
+    """
+    root = os.path.realpath(directory)
+    names = path.split("/")
+    stat_result: os.stat_result | None = None
+    if os.name == "posix" and not _UNUSUAL_NAMES.intersection(names):
+        # PERF: S10. Where no part of it is a link, there is nothing to resolve, and the last look
+        # gives the state. Elsewhere than on POSIX there are other things than links that lead away.
+        full_path = root.rstrip("/")
+        for name in names:
+            full_path = f"{full_path}/{name}"
+            stat_result = os.lstat(full_path)
+            if S_ISLNK(stat_result.st_mode):
+                break
+        else:
+            return root, full_path, stat_result
+    return root, os.path.realpath(os.path.join(directory, path)), None  # noqa: PTH118
+
+
+_UNUSUAL_NAMES: Final = frozenset({"", ".", ".."})
+
+
+def _lies_in(root: str, full_path: str) -> bool:
+    # On some systems, names that differ in their case alone are the same.
+    root, full_path = os.path.normcase(root), os.path.normcase(full_path)
+    return full_path == root or full_path.startswith(
+        root if root.endswith(os.sep) else root + os.sep
+    )
 
 
 def _forbid_guesses(response: Response, scope: Scope) -> None:

@@ -32,6 +32,7 @@ import anyio.from_thread
 
 from bolide._async import is_async_callable
 from bolide._exports import publish
+from bolide._policy import policy_of
 from bolide._testing.asgi2 import ASGI2App, ASGI3App, ASGIInstance, WrapASGI2, as_asgi3, is_asgi3
 from bolide._testing.async_client import AsyncTestClient
 from bolide._testing.async_session import AsyncWebSocketTestSession
@@ -303,7 +304,8 @@ class TestClient(httpx.Client):
         follow_redirects: Whether to follow redirects.
         client: Host and port that the application sees as its client.
         validate_events: Whether the application gets an error (`bolide.testing.InvalidEvent`) for
-            each event that the ASGI specification forbids.
+            each event that the ASGI specification forbids. By default its policy says so: a
+            `Bolide` does, a `Starlette` does not.
         websocket_timeout: How many seconds a WebSocket waits for an event of the application before
             it raises `bolide.testing.ReceiveTimeout`; `math.inf` waits for ever.
 
@@ -334,9 +336,11 @@ class TestClient(httpx.Client):
         follow_redirects: bool = True,
         client: tuple[str, int] = DEFAULT_CLIENT,
         *,
-        validate_events: bool = False,
+        validate_events: bool | None = None,
         websocket_timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
+        if validate_events is None:
+            validate_events = policy_of({"app": app}).validate_events
         self.async_backend: _AsyncBackend = _AsyncBackend(
             backend=backend, backend_options=backend_options or {}
         )

@@ -52,10 +52,14 @@ StatefulLifespan = Callable[[AppType], AbstractAsyncContextManager[Mapping[str, 
 Lifespan = StatelessLifespan[AppType] | StatefulLifespan[AppType]
 """Either kind of lifespan."""
 
-HTTPExceptionHandler = Callable[["Request", Exception], "Response | Awaitable[Response]"]
-"""Turns an exception of a request into a response; may be async."""
+HTTPExceptionHandler = Callable[["Request", Any], "Response | Awaitable[Response]"]
+"""Turns an exception of a request into a response; may be async.
 
-WebSocketExceptionHandler = Callable[["WebSocket", Exception], Awaitable[None]]
+Of the exception it may say that it is of the class that it is registered for, which no type of the
+table of handlers could check.
+"""
+
+WebSocketExceptionHandler = Callable[["WebSocket", Any], Awaitable[None]]
 """Ends a WebSocket after an exception."""
 
 ExceptionHandler = HTTPExceptionHandler | WebSocketExceptionHandler

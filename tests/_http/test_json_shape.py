@@ -66,3 +66,7 @@ def test_nothing_is_an_error(data: bytes) -> None:
 
 def test_without_limits_nothing_is_too_much() -> None:
     assert find_excess(b"[" * 1000 + b"]" * 1000, None, None) is None
+
+
+def test_more_quotes_than_there_can_be_are_too_many_values() -> None:
+    assert find_excess(b'["a","b","c"]', None, 1) == MANY.format(1)

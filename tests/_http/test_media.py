@@ -82,8 +82,9 @@ def test_what_the_machine_says_does_not_count(
     monkeypatch.setattr(mimetypes, "knownfiles", [str(tmp_path / "nothing"), str(known)])
     machine = mimetypes.MimeTypes([str(known)])
     monkeypatch.setattr(mimetypes, "guess_type", machine.guess_type)
-    media._machine_registry.cache_clear()
-    request.addfinalizer(media._machine_registry.cache_clear)
+    for cached in (media._machine_registry, media._known_types):
+        cached.cache_clear()
+        request.addfinalizer(cached.cache_clear)
 
     assert guess_media_type("style.css") == "text/css"
     assert guess_media_type("name.odd") is None

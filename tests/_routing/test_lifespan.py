@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from bolide._routing.lifespan import NoLifespan, normalise, run
+from bolide._routing.lifespan import ENTERED, NoLifespan, NotedLifespan, bare, normalise, run
 from bolide.exceptions import StarletteDeprecationWarning
 from bolide.types import Lifespan, Message, Scope
 
@@ -189,3 +189,21 @@ async def test_a_context_manager_function_is_taken_as_it_is() -> None:
         yield
 
     assert normalise(lifespan) is lifespan
+
+
+async def test_a_lifespan_is_noted_only_while_an_application_is_starting() -> None:
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[str]:
+        yield "state"
+
+    inner, owner = object(), object()
+    noted = NotedLifespan(NotedLifespan(lifespan, inner), owner)
+    assert bare(noted) is lifespan
+    async with noted("app") as state:
+        assert state == "state"
+    entered: set[int] = set()
+    outside = ENTERED.set(entered)
+    async with noted("app"):
+        pass
+    ENTERED.reset(outside)
+    assert entered == {id(inner), id(owner)}

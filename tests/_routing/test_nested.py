@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -144,6 +144,52 @@ def test_the_lifespan_of_the_outer_application_is_not_run_again(
         assert log == ["inner starts"]
 
 
+def combined(*lifespans: Any) -> Any:
+    """Put lifespans together, as helpers of other packages do it."""
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            states = [await stack.enter_async_context(each(app)) for each in lifespans]
+            yield {key: state[key] for state in states if state for key in state}
+
+    return lifespan
+
+
+def test_what_a_helper_has_got_hold_of_before_is_not_run_again(
+    log: Log, client_for: ClientFor
+) -> None:
+    inner = log.app("inner", Route("/", state), db="inner db")
+    deep = log.app("deep")
+    both = combined(log.lifespan("own"), inner.router.lifespan_context)
+    middle = Bolide(
+        routes=[Mount("/deep", app=deep)],
+        lifespan=combined(log.lifespan("middle"), deep.router.lifespan_context),
+    )
+    app = Bolide(routes=[Mount("/inner", app=inner), Mount("/middle", app=middle)], lifespan=both)
+    for _ in range(2):
+        with client_for(app) as client:
+            assert log == ["own starts", "inner starts", "middle starts", "deep starts"]
+            assert client.get("/inner/").json() == {"db": "inner db"}
+        log.clear()
+
+
+def test_a_lifespan_that_two_routers_share_is_noted_for_the_one_that_was_entered(
+    log: Log, client_for: ClientFor
+) -> None:
+    first, second = log.app("first"), log.app("second")
+    second.router.lifespan_context = first.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        async with second.router.lifespan_context(second):
+            yield
+
+    app = Bolide(routes=[Mount("/", app=second)], lifespan=lifespan)
+    with client_for(app):
+        assert log == ["first starts"]
+
+
 def test_what_is_mounted_during_startup_is_not_run(log: Log, client_for: ClientFor) -> None:
     @asynccontextmanager
     async def lifespan(app: Bolide) -> AsyncIterator[None]:
@@ -156,10 +202,13 @@ def test_what_is_mounted_during_startup_is_not_run(log: Log, client_for: ClientF
         assert log == ["inner starts"]
 
 
+@pytest.mark.parametrize("replaced_before", [False, True])
 def test_a_lifespan_that_is_replaced_meanwhile_stays_replaced(
-    log: Log, client_for: ClientFor
+    log: Log, client_for: ClientFor, replaced_before: bool
 ) -> None:
     inner, other = log.app("inner"), log.lifespan("other")
+    if replaced_before:
+        inner.router.lifespan_context = log.lifespan("before")
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:

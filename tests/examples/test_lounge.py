@@ -50,8 +50,37 @@ def test_everybody_can_read(client: TestClient) -> None:
     assert "lobby" in client.get("/").text
     assert "Log in" in client.get("/rooms/lobby").text
     assert client.get("/api/rooms").json() == [{"name": "lobby", "topic": "Say hello"}]
-    assert client.get("/health").json() == {"status": "ok", "rooms": 1}
     assert client.get("/static/lounge.css").headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_what_is_mounted_lives_with_the_lounge(client: TestClient) -> None:
+    health = client.get("/operations/health").json()
+    # The rooms are from the state of the lounge, the time is from that of the mounted application.
+    assert health == {"status": "ok", "rooms": 1, "seconds": health["seconds"]}
+    assert health["seconds"] >= 0
+
+
+def test_nobody_is_sent_to_a_lounge_that_is_about_to_stop(
+    client_for: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    app = create_app(database=tmp_path / "lounge.db")
+    with client_for(app) as client:
+        assert client.get("/operations/ready").json() == {"ready": True}
+        app.drain()
+        assert client.get("/operations/ready").status_code == 503
+
+
+def test_links_need_no_host_and_know_what_is_in_front(
+    client_for: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    app = create_app(database=tmp_path / "lounge.db")
+    with client_for(app, base_url="http://10.0.0.1", root_path="/club") as client:
+        page = client.get("/club/rooms/lobby", headers={"host": "10.0.0.1:8000"}).text
+        assert 'href="/club/login?next=' in page
+        assert 'data-live="/club/rooms/lobby/live"' in page
+        assert "10.0.0.1" not in page
+        refused = client.post("/club/logout", follow_redirects=False)
+        assert refused.headers["location"] == "/club/"
 
 
 def test_an_error_is_a_page_for_people_and_json_for_programs(client: TestClient) -> None:

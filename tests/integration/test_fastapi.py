@@ -152,4 +152,4 @@ def test_its_own_tests_pass_under_the_plugin() -> None:
         text=True,
         check=False,
     )
-    assert "3 passed" in result.stdout, result.stdout + result.stderr
+    assert "4 passed" in result.stdout, result.stdout + result.stderr

@@ -62,7 +62,10 @@ def test_two_people_talk_live(serve_lounge: Start, tmp_path: Path) -> None:
         assert bob.get("/api/me").json() == {"name": "bob", "mentions": 1}
         assert ada.get("/api/rooms/engines/messages").json()[0] == first
         assert "Hello @bob" in ada.get("/rooms/engines").text
-        assert ada.get("/health").json() == {"status": "ok", "rooms": 2}
+        # The seconds are of the lifespan of a mounted application.
+        health = ada.get("/operations/health").json()
+        assert health == {"status": "ok", "rooms": 2, "seconds": health["seconds"]}
+        assert ada.get("/operations/ready").json() == {"ready": True}
 
 
 def fill(database: Path, messages: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -93,6 +94,57 @@ def test_both_methods_see_the_same_request_and_its_own_response_too(client_for: 
     client = client_for(app_with(Middleware(Both)))
     for path in ("/", "/own"):
         assert client.get(path).headers["x-number"] == "7"
+
+
+user: ContextVar[str] = ContextVar("user", default="nobody")
+
+
+class PlainVariable(HTTPMiddleware):
+    def on_request(self, request: Request) -> Response | None:
+        user.set("of the middleware")
+        return None
+
+    def on_response_start(self, request: Request, start: ResponseStart) -> None:
+        start.headers["x-user"] = user.get()
+
+
+class AsyncVariable(HTTPMiddleware):
+    async def on_request(self, request: Request) -> Response | None:
+        user.set("of the middleware")
+        return None
+
+    async def on_response_start(self, request: Request, start: ResponseStart) -> None:
+        start.headers["x-user"] = user.get()
+
+
+class AroundVariable(BaseHTTPMiddleware):
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        user.set("of the middleware")
+        response: Response = await call_next(request)
+        response.headers["x-user"] = user.get()
+        return response
+
+
+@pytest.mark.parametrize("app_class", [Starlette, Bolide])
+@pytest.mark.parametrize("cls", [PlainVariable, AsyncVariable, AroundVariable])
+def test_a_context_variable_is_known_on_either_side(
+    client_for: ClientFor, cls: Any, app_class: Any
+) -> None:
+    async def change(request: Request) -> Response:
+        response = PlainTextResponse(user.get())
+        user.set("of the endpoint")
+        return response
+
+    def change_in_a_thread(request: Request) -> Response:
+        response = PlainTextResponse(user.get())
+        user.set("of a thread, which has a copy")
+        return response
+
+    routes = [Route("/", change), Route("/thread", change_in_a_thread)]
+    client = client_for(app_class(routes=routes, middleware=[Middleware(cls)]))
+    for path, after in (("/", "of the endpoint"), ("/thread", "of the middleware")):
+        response = client.get(path)
+        assert (response.text, response.headers["x-user"]) == ("of the middleware", after)
 
 
 def test_the_status_can_be_changed_and_the_response_object_stays_what_it_was(

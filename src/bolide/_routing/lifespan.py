@@ -4,6 +4,10 @@ RULES
 
 A lifespan is an async context manager, entered when the server starts and left when it stops, both
 in the same task. What it yields is the state that each request gets a copy of.
+
+Whoever enters the lifespan of a mounted application does it in the place of the one around it,
+which has to know. So each router notes that its lifespan has been entered, whenever and wherever
+somebody got hold of it.
 """
 
 from __future__ import annotations
@@ -16,16 +20,29 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from bolide._callsite import warn_caller
 from bolide.exceptions import StarletteDeprecationWarning
 from bolide.types import Lifespan, Receive, Scope, Send
 
-__all__ = ["AsyncLiftContextManager", "NoLifespan", "lift_generator", "normalise", "run"]
+__all__ = [
+    "ENTERED",
+    "AsyncLiftContextManager",
+    "NoLifespan",
+    "NotedLifespan",
+    "bare",
+    "lift_generator",
+    "normalise",
+    "run",
+]
 
 T = TypeVar("T")
+
+ENTERED: Final[ContextVar[set[int] | None]] = ContextVar("bolide.entered", default=None)
+"""The ids of those whose lifespans have been entered, while an application is starting."""
 
 
 class NoLifespan:
@@ -47,6 +64,39 @@ class NoLifespan:
     def __call__(self, app: object) -> AbstractAsyncContextManager[None]:
         """Give the context: this object."""
         return self
+
+
+class NotedLifespan:
+    """A lifespan that notes when it is entered.
+
+    Args:
+        lifespan: The lifespan.
+        owner: Whose it is.
+
+    Attributes:
+        lifespan: The lifespan.
+        owner_id: The id of its owner.
+    """
+
+    __slots__ = ("__weakref__", "lifespan", "owner_id")
+
+    def __init__(self, lifespan: Lifespan[Any], owner: object) -> None:
+        self.lifespan = lifespan
+        self.owner_id = id(owner)
+
+    def __call__(self, app: Any) -> AbstractAsyncContextManager[Any]:
+        """Give the context."""
+        entered = ENTERED.get()
+        if entered is not None:
+            entered.add(self.owner_id)
+        return self.lifespan(app)
+
+
+def bare(lifespan: Any) -> Any:
+    """Give a lifespan as its user made it."""
+    while isinstance(lifespan, NotedLifespan):
+        lifespan = lifespan.lifespan
+    return lifespan
 
 
 class AsyncLiftContextManager(AbstractAsyncContextManager[T]):

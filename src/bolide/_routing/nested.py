@@ -5,7 +5,8 @@ RULES
 - Startup goes in order of declaration, the outer application before the ones in it; shutdown in
   reverse order. What is mounted while the application starts up is not run.
 - An application is run once, however often it is mounted, and not at all if the outer one has
-  entered its `router.lifespan_context`, or has the same lifespan.
+  entered its `router.lifespan_context`, or has the same lifespan. Of an application of another make
+  that is noticed only if the attribute is read while the outer one starts.
 - What fails to start stops the start of all. An application that does not take lifespans is left
   alone.
 - A request has the state of the outer application, and over it that of the one that it reaches.
@@ -30,7 +31,7 @@ import anyio
 from bolide._async import CLEANUP_SECONDS, create_collapsing_task_group
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import policy_of
-from bolide._routing.lifespan import NoLifespan
+from bolide._routing.lifespan import ENTERED, NoLifespan, NotedLifespan, bare
 from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Lifespan, Message, Scope
 
@@ -74,7 +75,7 @@ class _Tree:
     @contextmanager
     def watching(self, routes: Sequence[object]) -> Generator[None, None, None]:
         """Notice whoever enters the lifespan of a mounted application."""
-        replaced: list[tuple[Any, _Noted]] = []
+        replaced: list[tuple[Any, NotedLifespan]] = []
         seen: set[int] = set()
         ahead = list(_mounted(routes))
         while ahead:
@@ -85,8 +86,11 @@ class _Tree:
             seen.add(id(owner))
             ahead += _mounted(getattr(app, "routes", ()))
             lifespan = getattr(owner, "lifespan_context", None)
-            if lifespan is not None and not isinstance(lifespan, NoLifespan):
-                noted = _Noted(lifespan, self.entered, id(owner))
+            if lifespan is None or isinstance(lifespan, NoLifespan):
+                continue
+            # Routers of ours note it by themselves, unless their lifespan has been replaced.
+            if getattr(lifespan, "owner_id", None) != id(owner):
+                noted = NotedLifespan(lifespan, owner)
                 owner.lifespan_context = noted
                 replaced.append((owner, noted))
         try:
@@ -96,21 +100,6 @@ class _Tree:
                 # Not if somebody has replaced it since.
                 if owner.lifespan_context is noted:
                     owner.lifespan_context = noted.lifespan
-
-
-class _Noted:
-    """A lifespan that notes when it is entered."""
-
-    def __init__(self, lifespan: Lifespan[Any], entered: set[int], owner_id: int) -> None:
-        self.lifespan = lifespan
-        self._entered = entered
-        self._owner_id = owner_id
-
-    @asynccontextmanager
-    async def __call__(self, app: Any) -> AsyncGenerator[Any, None]:
-        self._entered.add(self._owner_id)
-        async with self.lifespan(app) as state:
-            yield state
 
 
 class _Guest:
@@ -274,7 +263,13 @@ def _with_guests(
         mounted = list(_mounted(routes))
         try:
             with tree.watching(routes) if outer_tree is None else nullcontext():
-                async with own(app) as state, _running(mounted, own, tree, scope):
+                async with AsyncExitStack() as stack:
+                    entered_outside = ENTERED.set(tree.entered)
+                    try:
+                        state = await stack.enter_async_context(own(app))
+                    finally:
+                        ENTERED.reset(entered_outside)
+                    await stack.enter_async_context(_running(mounted, own, tree, scope))
                     if outer_tree is None and tree.states:
                         state = {**(state or {}), STATES_KEY: tree.states}
                     yield state
@@ -296,7 +291,7 @@ async def _running(
         for mount, app in mounted:
             owner = _owner(app)
             lifespan = getattr(owner, "lifespan_context", None)
-            if id(owner) in tree.entered or _bare(lifespan) == _bare(own):
+            if id(owner) in tree.entered or bare(lifespan) == bare(own):
                 continue
             tree.entered.add(id(owner))
             inner = {key: scope[key] for key in ("app", DRAINING_KEY) if key in scope}
@@ -323,7 +318,7 @@ def _mounted(
             continue
         name = getattr(route, "path", None) or getattr(route, "host", "")
         mount = f"{where}{type(route).__name__}({name!r})"
-        if isinstance(_bare(getattr(app, "lifespan_context", None)), NoLifespan):
+        if isinstance(bare(getattr(app, "lifespan_context", None)), NoLifespan):
             yield from _mounted(app.routes, f"{mount} > ", around | {id(app)})
         else:
             yield mount, app
@@ -344,9 +339,3 @@ def _unwrapped(error: BaseException) -> BaseException:
     if isinstance(error, BaseExceptionGroup):
         return _unwrapped(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
     return error
-
-
-def _bare(lifespan: Any) -> Any:
-    while isinstance(lifespan, _Noted):
-        lifespan = lifespan.lifespan
-    return lifespan

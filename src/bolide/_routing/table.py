@@ -31,7 +31,7 @@ the count has changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -46,7 +46,7 @@ from bolide._routing.base import (
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
-from bolide.convertors import Convertor, ConvertorMismatch, PathConvertor, StringConvertor
+from bolide.convertors import ConvertorMismatch, PathConvertor, StringConvertor
 from bolide.types import Scope
 
 __all__ = [
@@ -158,21 +158,30 @@ class _Entry(NamedTuple):
     route: BaseRoute
 
 
-class _PatternEntry(NamedTuple):
+class _PatternEntry:
     """A route that an index can find, at its place in the order.
 
     Attributes:
-        literal: The route again if its pattern has no parameters.
+        position: The place.
+        route: The route.
         is_plain: See `PatternRoute.is_plain`.
         conversions: What has to be made of the text of its parameters.
     """
 
-    position: int
-    route: PatternRoute
-    literal: EndpointRoute | None
-    is_plain: bool
-    conversions: tuple[tuple[str, Callable[[str], Any]], ...]
+    __slots__ = ("conversions", "is_plain", "position", "route")
 
+    def __init__(self, position: int, route: PatternRoute) -> None:
+        self.position = position
+        self.route = route
+        self.is_plain = route.is_plain
+        self.conversions = [
+            (name, convertor.convert)
+            for name, convertor in route.param_convertors.items()
+            if type(convertor).convert not in _TEXT
+        ]
+
+
+_TEXT: Final = (StringConvertor.convert, PathConvertor.convert)
 
 _position = attrgetter("position")
 
@@ -185,15 +194,17 @@ class _Node:
         wild: Where any segment leads.
         ends: Routes whose pattern ends here.
         tails: Routes that take one more segment or any number.
+        forks: Whether a segment may lead to more than one place.
     """
 
-    __slots__ = ("ends", "literals", "tails", "wild")
+    __slots__ = ("ends", "forks", "literals", "tails", "wild")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.wild: _Node | None = None
         self.ends: list[_PatternEntry] = []
         self.tails: list[_PatternEntry] = []
+        self.forks = False
 
     def add(self, pattern: Pattern, entry: _PatternEntry) -> None:
         """Put a route where its pattern leads."""
@@ -201,39 +212,52 @@ class _Node:
         for kind, text in pattern.segments:
             if kind == TAIL:
                 node.tails.append(entry)
+                node.forks = True
                 return
             if kind == WILD:
                 if node.wild is None:
                     node.wild = _Node()
-                node = node.wild
+                following = node.wild
             else:
                 if text not in node.literals:
                     node.literals[text] = _Node()
-                node = node.literals[text]
+                following = node.literals[text]
+            node.forks = bool(node.tails or (node.literals and node.wild))
+            node = following
         node.ends.append(entry)
 
     def find(self, path: str) -> list[_PatternEntry]:
         """Give the routes that a path may match, in order."""
         node = self
-        segments = iter(path.split("/"))
-        next(segments)
-        # PERF: S3, S16, a single way through the trie, which is what most paths have.
-        for segment in segments:
-            literals = node.literals
-            if node.tails:
-                if literals or node.wild is not None:
-                    return self._find_all(path)
-                return node.tails
-            # To look for a segment in a dictionary takes as long as the segment is.
-            following = literals.get(segment) if literals else None
-            if following is None:
-                following = node.wild
-                if following is None:
-                    return []
-            elif node.wild is not None:
+        # PERF: S3, a single way through the trie, which is what most paths have.
+        for segment in path.split("/")[1:]:
+            if node.forks:
                 return self._find_all(path)
+            # To look for a segment in a dictionary takes as long as the segment is.
+            literals = node.literals
+            following = literals.get(segment, node.wild) if literals else node.wild
+            if following is None:
+                return []
             node = following
         return node.ends
+
+    def prefixes(self) -> Iterator[tuple[str, list[_PatternEntry]]]:
+        """Give what stands before the last slash of a path, where that says what `find` gives."""
+        nodes = [("", self)]
+        while nodes:
+            prefix, node = nodes.pop()
+            if node.forks:
+                continue
+            if node.wild is not None:
+                yield prefix, node.wild.ends
+            nodes += [(f"{prefix}/{text}", child) for text, child in node.literals.items()]
+
+    def mounts(self) -> Iterator[tuple[str, list[_PatternEntry]]]:
+        """Give the first segments of paths that say what `find` gives."""
+        if not self.forks:
+            for text, child in self.literals.items():
+                if child.tails and not child.literals and child.wild is None:
+                    yield text, child.tails
 
     def _find_all(self, path: str) -> list[_PatternEntry]:
         """Go all ways through the trie."""
@@ -267,17 +291,19 @@ class IndexedTable(LinearTable):
         super().__init__(routes)
         self._version = -1
         self._literals: dict[str, list[_PatternEntry]] = {}
+        self._plain: dict[str, EndpointRoute] = {}
         self._trie = _Node()
+        self._by_prefix: dict[str, list[_PatternEntry]] = {}
+        self._by_first: dict[str, list[_PatternEntry]] = {}
         self._opaque: list[_Entry] = []
         self._first_opaque: float = math.inf
 
-    def shortcut(self, scope: Scope) -> PatternRoute | None:
+    def shortcut(self, scope: Scope) -> PatternRoute | Missing | None:
         """Give the route that takes an HTTP request at first sight, and add to the scope.
 
-        None says nothing: it takes a second look, and the scope is as it was.
-
         Returns:
-            A plain route, with nothing left to do but to call its `app`.
+            A plain route, with nothing left to do but to call its `app`. Or that nothing has such a
+            path. Or None, which says nothing: it takes a second look. Then the scope is as it was.
         """
         # PERF: S1, S3.
         if self._version != self.routes.version:
@@ -286,24 +312,35 @@ class IndexedTable(LinearTable):
         if method == "HEAD":
             return None
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        if path in self._plain:
+            endpoint_route = self._plain[path]
+            if not endpoint_route.methods or method in endpoint_route.methods:
+                scope["route"] = endpoint_route
+                scope["endpoint"] = endpoint_route.endpoint
+                scope["path_params"] = dict(scope["path_params"]) if "path_params" in scope else {}
+                return endpoint_route
         entries = self._literals.get(path)
         if entries is None:
-            entries = self._trie.find(path)
-        for position, route, literal, is_plain, conversions in entries:
-            if position > self._first_opaque or not is_plain:
+            entries = self._by_prefix.get(path[: path.rfind("/")])
+            if entries is None:
+                entries = self._by_first.get(path[1 : path.find("/", 1)])
+            if entries is None:
+                entries = self._trie.find(path)
+                if not entries and not self._opaque:
+                    return MISSING
+        for entry in entries:
+            if not entry.is_plain or entry.position > self._first_opaque:
                 return None
-            if literal is not None:
-                params: dict[str, Any] = {}
-            else:
-                match = route.path_regex.match(path)
-                if match is None:
-                    continue
-                params = match.groupdict()
-                try:
-                    for name, convert in conversions:
-                        params[name] = convert(params[name])
-                except ConvertorMismatch:
-                    continue
+            route = entry.route
+            match = route.path_regex.match(path)
+            if match is None:
+                continue
+            params: dict[str, Any] = match.groupdict()
+            try:
+                for name, convert in entry.conversions:
+                    params[name] = convert(params[name])
+            except ConvertorMismatch:
+                continue
             if isinstance(route, EndpointRoute):
                 if route.methods and method not in route.methods:
                     continue
@@ -373,29 +410,22 @@ class IndexedTable(LinearTable):
             if not isinstance(route, PatternRoute) or not route.goes_by_pattern:
                 opaque.append(_Entry(position, route))
             elif isinstance(route, EndpointRoute) and not route.param_convertors:
-                entry = _PatternEntry(position, route, route, route.is_plain, ())
+                entry = _PatternEntry(position, route)
                 literals.setdefault(route.pattern.source, []).append(entry)
             else:
-                conversions = _conversions(route.param_convertors)
-                entry = _PatternEntry(position, route, None, route.is_plain, conversions)
-                trie.add(route.pattern, entry)
+                trie.add(route.pattern, _PatternEntry(position, route))
         for path, entries in literals.items():
             entries += trie.find(path)
             entries.sort(key=_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
         self._first_opaque = opaque[0].position if opaque else math.inf
+        # Where the first route of a path is a plain one with nothing opaque before it.
+        self._plain = {}
+        for path, entries in literals.items():
+            first, route = entries[0], entries[0].route
+            if isinstance(route, EndpointRoute) and not route.param_convertors:
+                if first.is_plain and first.position < self._first_opaque:
+                    self._plain[path] = route
+        self._by_prefix = dict(trie.prefixes())
+        self._by_first = dict(trie.mounts())
         self._version = version
-
-
-def _conversions(
-    convertors: Mapping[str, Convertor[Any]],
-) -> tuple[tuple[str, Callable[[str], Any]], ...]:
-    """Give the parameters that are not just text, with what converts them."""
-    return tuple(
-        (name, convertor.convert)
-        for name, convertor in convertors.items()
-        if type(convertor).convert not in _TEXT
-    )
-
-
-_TEXT: Final = (StringConvertor.convert, PathConvertor.convert)

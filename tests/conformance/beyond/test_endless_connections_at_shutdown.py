@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.anyio
 
-MAX_SECONDS = 5
+MAX_SECONDS = 3
 
 
 class Server:
@@ -72,7 +72,7 @@ class Server:
 def make_app(api: Any, *routes: Any) -> Any:
     app = api.App(routes=routes)
     if hasattr(app, "draining"):
-        app = api.App(routes=routes, drain_seconds=0.01)
+        app = api.App(routes=routes, drain_seconds=0.01, background_drain_seconds=0.01)
     return app
 
 
@@ -103,3 +103,46 @@ async def test_an_open_websocket_is_closed_for_a_restart(api: Any) -> None:
     server = Server(make_app(api, api("routing").WebSocketRoute("/", endpoint)))
     last = await server.run("websocket")
     assert (last["type"], last["code"]) == ("websocket.close", 1012)
+
+
+async def test_a_stream_is_told_and_says_when_to_come_back(api: Any) -> None:
+    async def endpoint(request: Any) -> Any:
+        async def events() -> AsyncIterator[str]:
+            yield "data: 1\n\n"
+            if hasattr(request, "draining"):
+                await request.draining.wait()
+            else:
+                await anyio.sleep_forever()
+            yield "retry: 1000\n\n"
+
+        return api("responses").StreamingResponse(events())
+
+    # It needs no time at all to be told, so no test of the time that it has.
+    server = Server(api.App(routes=[api("routing").Route("/", endpoint)]))
+    await server.run("http")
+    assert [message.get("body") for message in server.sent[1:]] == [
+        b"data: 1\n\n",
+        b"retry: 1000\n\n",
+        b"",
+    ]
+
+
+async def test_a_background_task_without_end_is_stopped(
+    api: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped: list[bool] = []
+
+    async def sync_for_ever() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.append(True)
+
+    async def endpoint(request: Any) -> Any:
+        background = api("background").BackgroundTask(sync_for_ever)
+        return api("responses").PlainTextResponse("ok", background=background)
+
+    server = Server(make_app(api, api("routing").Route("/", endpoint)))
+    assert (await server.run("http"))["body"] == b"ok"
+    assert stopped == [True]
+    assert "sync_for_ever was stopped" in caplog.text

@@ -56,3 +56,28 @@ def test_a_mount_has_exception_handlers_of_its_own(api: Any, client_for: ClientF
     client = client_for(api.App(routes=[mount], exception_handlers={404: as_page}))
     assert client.get("/nothing").text == "<p>"
     assert client.get("/api/nothing").headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("layer", ["Route", "Router", "Mount"])
+def test_the_nearest_exception_handler_wins(api: Any, client_for: ClientFor, layer: str) -> None:
+    def says(text: str) -> dict[str, Any]:
+        async def handler(request: Any, exc: Exception) -> Any:
+            return api("responses").PlainTextResponse(text, 409)
+
+        # Where nobody has thought of it there is no such argument.
+        return {"exception_handlers": {ValueError: handler}}
+
+    async def endpoint(request: Any) -> Any:
+        raise ValueError
+
+    def make(name: str, *args: Any, **options: Any) -> Any:
+        cls = getattr(api("routing"), name)
+        near = says(layer) if name == layer else {}
+        try:
+            return cls(*args, **options, **near)
+        except TypeError:
+            return cls(*args, **options)
+
+    router = make("Router", [make("Route", "/", endpoint)])
+    app = api.App(routes=[make("Mount", "/api", app=router)], **says("application"))
+    assert client_for(app).get("/api/").text == layer

@@ -33,6 +33,33 @@ def test_a_mounted_application_is_started_and_stopped(
     assert events == ["start", "stop"]
 
 
+def test_each_application_has_its_own_state_over_that_around_it(
+    api: Any, client_for: Callable[..., Any]
+) -> None:
+    def lifespan_with(**state: str) -> Any:
+        @asynccontextmanager
+        async def lifespan(app: Any) -> AsyncIterator[dict[str, str]]:
+            yield state
+
+        return lifespan
+
+    async def show(request: Any) -> Any:
+        state = request.state
+        return api("responses").PlainTextResponse(f"{state.settings} {state.database}")
+
+    routing = api("routing")
+    inner = api.App(
+        routes=[routing.Route("/", show)], lifespan=lifespan_with(database="that of the shop")
+    )
+    outer = api.App(
+        routes=[routing.Mount("/shop", app=inner), routing.Route("/", show)],
+        lifespan=lifespan_with(settings="shared", database="that of the site"),
+    )
+    with client_for(outer) as client:
+        assert client.get("/shop/").text == "shared that of the shop"
+        assert client.get("/").text == "shared that of the site"
+
+
 def test_one_that_cannot_start_keeps_the_whole_from_starting(
     api: Any, client_for: Callable[..., Any]
 ) -> None:

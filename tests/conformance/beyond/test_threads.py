@@ -118,3 +118,12 @@ async def test_blocking_endpoints_starve_everything_else(
         with anyio.move_on_after(1):
             answer = await blocked.get(path, MULTIPART, headers)
     assert answer == (b"own" if path == "/stranger" else b"data")
+
+
+async def test_nobody_says_that_the_threads_are_all_taken(
+    api: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Blocked(api, tmp_path) as blocked:
+        with anyio.move_on_after(0.01):
+            await blocked.get("/block")
+    assert "All 40 threads are busy" in caplog.text
