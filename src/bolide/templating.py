@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
 from bolide._data.url import URL
@@ -53,17 +53,12 @@ class _TemplateResponse(HTMLResponse):
         self.context = context
         super().__init__(template.render(context), status_code, headers, media_type, background)
 
-    # Not async: PERF, S15, that would be one frame more.
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page: run as an ASGI application."""
+        # A test client wants to see what a page was made of.
         if "http.response.debug" in scope.get("extensions", {}):
-            return self._show(scope, receive, send)
-        return super().__call__(scope, receive, send)
-
-    async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell a test client what the page was made of, and send it."""
-        info = {"template": self.template, "context": self.context}
-        await send({"type": "http.response.debug", "info": info})
+            info = {"template": self.template, "context": self.context}
+            await send({"type": "http.response.debug", "info": info})
         await super().__call__(scope, receive, send)
 
 
