@@ -14,7 +14,7 @@ import anyio
 
 from bolide._http.accept import best_match
 from bolide._http.conditional import if_range_matches, is_not_modified
-from bolide._http.cookies import parse_cookies
+from bolide._http.cookie_header import parse_cookies
 from bolide._http.dates import format_date, parse_date
 from bolide._http.event_stream import EventStreamParser, EventTooLarge
 from bolide._http.forwarded import read_forwarded, read_x_forwarded

@@ -45,10 +45,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     return fake
 
 
-BASIC = ["bolide._served:app", "--interface", "asgi3", "--host", "127.0.0.1", "--port", "0"]
+BASIC = [
+    *("bolide._served:app", "--interface", "asgi3", "--host", "127.0.0.1", "--port", "0"),
+    *("--timeout-graceful-shutdown", "10"),
+]
 
 
-def test_the_defaults_of_the_server_hold_where_nothing_is_said(server: FakeServer) -> None:
+def test_the_defaults_of_the_server_hold_but_for_the_time_to_stop(server: FakeServer) -> None:
     assert main(["run", "main:app", "--port", "0"]) == 0
     assert server.arguments == BASIC
     assert server.order is not None
@@ -60,7 +63,7 @@ def test_the_port_is_8000_unless_said(server: FakeServer, monkeypatch: pytest.Mo
     # Whether it is free here is not the question.
     monkeypatch.setattr(_cli, "_cannot_listen", lambda host, port: None)
     assert main(["run", "main:app"]) == 0
-    assert server.arguments[-1] == "8000"
+    assert server.arguments[server.arguments.index("--port") + 1] == "8000"
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,11 @@ from bolide._threads import (
     run_endpoint,
     run_file,
     run_in_thread,
+    start_endpoint,
 )
 from bolide.applications import Bolide, Starlette
 from bolide.concurrency import iterate_in_threadpool, run_in_threadpool
+from bolide.exceptions import HTTPException
 
 pytestmark = pytest.mark.anyio
 
@@ -317,3 +319,46 @@ async def test_limits_end_with_the_application() -> None:
         send,
     )
     assert LIMITS.get() is None
+
+
+# Those who wait.
+
+
+async def test_the_queue_is_as_long_as_the_policy_says() -> None:
+    assert ThreadLimits(Policy(max_waiting_endpoints=5)).queue is None
+    assert ThreadLimits(Policy(max_endpoint_threads=5)).queue is None
+    limits = ThreadLimits(Policy(max_endpoint_threads=1, max_waiting_endpoints=1))
+    before = LIMITS.set(limits)
+    gate = Gate()
+    try:
+        async with anyio.create_task_group() as task_group:
+            for _ in range(2):
+                task_group.start_soon(start_endpoint, gate)
+            await gate.until_running(1)
+            with pytest.raises(HTTPException) as refusal:
+                await start_endpoint(gate)
+            assert refusal.value.status_code == 503
+            assert refusal.value.headers == {"Retry-After": "1"}
+            gate.open()
+        # One that has failed counts no more, either.
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await start_endpoint(divmod, 1, 0)
+    finally:
+        LIMITS.reset(before)
+
+
+async def test_without_a_queue_all_may_wait() -> None:
+    assert await start_endpoint(str.upper, "a") == "A"
+
+
+async def test_limits_over_others_leave_those_for_files() -> None:
+    own = ThreadLimits(Policy(max_endpoint_threads=1, max_waiting_endpoints=1))
+    outer = ThreadLimits(Policy(max_endpoint_threads=3, max_file_threads=4))
+    limits = own.over(outer)
+    assert (limits.endpoints, limits.queue, limits.files) == (
+        own.endpoints,
+        own.queue,
+        outer.files,
+    )
+    assert own.over(None).files is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import jinja2
 
 from bolide.applications import Bolide
 from bolide.config import Config
-from bolide.datastructures import Secret
+from bolide.datastructures import CommaSeparatedStrings, Secret
 from bolide.middleware import Middleware
 from bolide.middleware.authentication import AuthenticationMiddleware
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
@@ -46,12 +46,18 @@ def load_templates() -> Jinja2Templates:
     return templates
 
 
-def create_app(*, database: str | Path = "lounge.db", secret: str | Secret | None = None) -> Bolide:
+def create_app(
+    *,
+    database: str | Path = "lounge.db",
+    secret: str | Secret | None = None,
+    hosts: Sequence[str] = ("*",),
+) -> Bolide:
     """Make a lounge.
 
     Args:
         database: Where the SQLite file is, or shall be.
         secret: Signs the sessions; without one, sessions end when the server does.
+        hosts: The names that it is served under.
     """
     templates = load_templates()
     middleware = [
@@ -81,6 +87,7 @@ def create_app(*, database: str | Path = "lounge.db", secret: str | Secret | Non
         middleware=middleware,
         exception_handlers=ErrorPages(templates).handlers(),
         lifespan=lifespan,
+        allowed_hosts=hosts,
         drain_seconds=MAX_DRAIN_SECONDS,
         background_drain_seconds=MAX_DRAIN_SECONDS,
     )
@@ -90,4 +97,5 @@ config = Config()
 app = create_app(
     database=config("LOUNGE_DATABASE", default="lounge.db"),
     secret=config("LOUNGE_SECRET", cast=Secret, default=None),
+    hosts=config("LOUNGE_HOSTS", cast=CommaSeparatedStrings, default="*"),
 )

@@ -36,7 +36,7 @@ class BodyTooLarge(HTTPException):
     def __init__(self, max_size: float, limit: LimitName) -> None:
         super().__init__(413, f"The body is larger than {max_size} bytes ({limit}).")
         self.max_size = max_size
-        self.limit = limit
+        self.limit: LimitName = limit
 
 
 def max_size_of(scope: Mapping[str, Any], limit: LimitName) -> float:

@@ -114,8 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--graceful-timeout",
         type=int,
+        # Without one, a request that is stuck would keep uvicorn from ever stopping. It is what
+        # container runtimes wait before they kill.
+        default=10,
         metavar="SECONDS",
-        help="how long connections may take to end when the server is told to stop",
+        help="how long connections may take to end when the server is told to stop; default: 10",
     )
     return parser
 
@@ -183,8 +186,7 @@ def _server_arguments(
         arguments.append("--reload")
     if options.log_level is not None:
         arguments += ["--log-level", options.log_level]
-    if options.graceful_timeout is not None:
-        arguments += [server.graceful_timeout, str(options.graceful_timeout)]
+    arguments += [server.graceful_timeout, str(options.graceful_timeout)]
     return [*arguments, *others]
 
 

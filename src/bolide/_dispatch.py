@@ -36,7 +36,7 @@ from typing import Any
 from bolide._async import is_async_callable
 from bolide._exchange import Exchange, Handover
 from bolide._policy import policy_of
-from bolide._threads import run_endpoint
+from bolide._threads import run_endpoint, start_endpoint
 from bolide.exceptions import HTTPException
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
@@ -101,7 +101,7 @@ class FunctionEndpoint:
             if self.is_async:
                 response = await self.func(request)
             else:
-                response = await run_endpoint(self.func, request)
+                response = await start_endpoint(self.func, request)
             if isinstance(send, Handover):
                 await send.take(response, scope, receive)
             else:

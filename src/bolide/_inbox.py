@@ -21,6 +21,7 @@ can pass through that: so a body that is lost is told with the mark `LOST` on an
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -68,6 +69,7 @@ class Inbox:
         complete: Whether all of the body has arrived.
         gone: Whether the client has left.
         loss: Why the body cannot be read, if so.
+        refusal: Makes the error of somebody who has refused the body, if so.
         replays: Whether a body can be read more than once.
     """
 
@@ -76,6 +78,7 @@ class Inbox:
     complete = False
     gone = False
     loss: str | None = None
+    refusal: Callable[[], Exception] | None = None
     replays = False
     _receiving = False
     _turn: _Turn | None = None

@@ -23,6 +23,7 @@ else:
 __all__ = [
     "ACTIVE",
     "BOLIDE",
+    "OWN_POLICY_KEY",
     "STARLETTE",
     "Policy",
     "PolicyOptions",
@@ -72,6 +73,11 @@ class Policy:
             the other form has a route: `"redirect"` sends the client there, `"ignore"` answers
             right away, `"strict"` says 404.
         relative_redirects: Redirect to a path, not to a URL with the host that the client claims.
+        allowed_hosts: The hosts that requests may be for, such as `["example.org"]`; others get
+            status 400. `*.example.org` is for all subdomains, `*` for any host. None for any.
+        refuse_double_hosts: Answer a request with more than one Host header with status 400.
+        advise_on_hosts: Write a warning to the log, once when the application starts, if it is not
+            in debug mode and says nothing of its hosts.
         answer_options: Answer OPTIONS with the methods of all routes of a path, and name them all
             where a method is refused.
         cut_head_bodies: Send no body to a HEAD request, and stop what would produce it. A route for
@@ -82,6 +88,8 @@ class Policy:
             the machine itself.
         max_endpoint_threads: How many blocking endpoints run at a time; by default they share
             AnyIO's limit with everything else that blocks.
+        max_waiting_endpoints: How many requests may wait for one of these threads; others get
+            status 503 and Retry-After. None for any number.
         max_file_threads: How many operations on files run at a time; likewise.
         isolate_background_tasks: Log an error of a background task, and go on with the next one.
         body_idle_seconds: How long each piece of a request body may take to come, once it is
@@ -112,6 +120,8 @@ class Policy:
         cut_forbidden_bodies: Send no body where the status forbids one: 204, 205 and 304.
         exact_file_lengths: Break off a response if its file has become shorter than announced, and
             send no more than that if it has become longer.
+        break_off_bodies: Behind a `BaseHTTPMiddleware`, raise an error in the middle of a response
+            body where the body is read, and leave it without its end, so that the client notices.
 
     Raises:
         UnknownChoice: One of the choices that are words is none of them.
@@ -133,12 +143,16 @@ class Policy:
     guard_static_files: bool = False
     redirect_slashes: Literal["redirect", "strict", "ignore"] = "redirect"
     relative_redirects: bool = False
+    allowed_hosts: Collection[str] | None = None
+    refuse_double_hosts: bool = False
+    advise_on_hosts: bool = False
     answer_options: bool = False
     cut_head_bodies: bool = False
     refuse_bad_json: bool = False
     negotiate_errors: bool = False
     debug_for: Literal["anyone", "loopback"] = "anyone"
     max_endpoint_threads: int | None = None
+    max_waiting_endpoints: int | None = None
     max_file_threads: int | None = None
     isolate_background_tasks: bool = False
     body_idle_seconds: float = 0.0
@@ -157,6 +171,7 @@ class Policy:
     answer_conditions: bool = False
     cut_forbidden_bodies: bool = False
     exact_file_lengths: bool = False
+    break_off_bodies: bool = False
 
     # PERF: S18, a dataclass of so many fields takes three milliseconds to make.
 
@@ -220,12 +235,16 @@ class PolicyOptions(TypedDict, total=False):
     guard_static_files: bool
     redirect_slashes: Literal["redirect", "strict", "ignore"]
     relative_redirects: bool
+    allowed_hosts: Collection[str] | None
+    refuse_double_hosts: bool
+    advise_on_hosts: bool
     answer_options: bool
     cut_head_bodies: bool
     refuse_bad_json: bool
     negotiate_errors: bool
     debug_for: Literal["anyone", "loopback"]
     max_endpoint_threads: int | None
+    max_waiting_endpoints: int | None
     max_file_threads: int | None
     isolate_background_tasks: bool
     body_idle_seconds: float
@@ -244,6 +263,7 @@ class PolicyOptions(TypedDict, total=False):
     answer_conditions: bool
     cut_forbidden_bodies: bool
     exact_file_lengths: bool
+    break_off_bodies: bool
 
 
 class UnknownOption(BolideError, TypeError):
@@ -296,12 +316,16 @@ BOLIDE: Final = Policy(
     max_json_values=100_000,
     guard_static_files=True,
     relative_redirects=True,
+    refuse_double_hosts=True,
+    advise_on_hosts=True,
     answer_options=True,
     cut_head_bodies=True,
     refuse_bad_json=True,
     negotiate_errors=True,
     debug_for="loopback",
     max_endpoint_threads=40,
+    # A second for each is five for the last one of them, at forty a time.
+    max_waiting_endpoints=200,
     max_file_threads=20,
     isolate_background_tasks=True,
     body_idle_seconds=30.0,
@@ -322,13 +346,21 @@ BOLIDE: Final = Policy(
     answer_conditions=True,
     cut_forbidden_bodies=True,
     exact_file_lengths=True,
+    break_off_bodies=True,
 )
 
 ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
 """The policy of the innermost application that is running, for those who have no scope."""
 
 
+OWN_POLICY_KEY: Final = "bolide.own_policy"
+"""Where a scope keeps the policy of a route or a mount, behind the application that it is of."""
+
+
 def policy_of(scope: Mapping[str, Any]) -> Policy:
-    """Give the policy of the innermost application that a connection has reached."""
-    policy = getattr(scope.get("app"), "policy", STARLETTE)
+    """Give the policy of the innermost application, or part of one, that a scope is in."""
+    app = scope.get("app")
+    own = scope.get(OWN_POLICY_KEY)
+    # Further in, another application may have been reached.
+    policy = getattr(app, "policy", STARLETTE) if own is None or own[0] is not app else own[1]
     return policy if isinstance(policy, Policy) else STARLETTE

@@ -7,6 +7,9 @@ RULES
   files against the other: neither has to wait for the other, which may be waiting for it.
 - Without a limit, and for whoever calls `run_in_threadpool`, AnyIO's limit holds, which everything
   in the event loop shares.
+- When too many requests wait for a thread, the next ones are refused with 503 and Retry-After
+  (RFC 9110, section 10.2.3). What has begun is never refused: neither the steps of a stream, nor
+  exception handlers, nor background tasks.
 - Once a minute the log says that a limit is too small: somebody had to wait for a thread.
 
 THEORY OF OPERATION
@@ -24,6 +27,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -33,6 +37,7 @@ import anyio.to_thread
 from anyio.lowlevel import RunVar
 
 from bolide._policy import Policy
+from bolide.exceptions import HTTPException
 
 __all__ = [
     "LIMITS",
@@ -43,12 +48,17 @@ __all__ = [
     "run_endpoint",
     "run_file",
     "run_in_thread",
+    "start_endpoint",
 ]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _WARN_AGAIN_SECONDS: Final = 60.0
+
+_RETRY_AFTER_SECONDS: Final = 1
+
+_NUMBERS: Final = count()
 
 
 class ThreadLimits:
@@ -57,13 +67,24 @@ class ThreadLimits:
     Attributes:
         endpoints: How many threads blocking endpoints may take; None for AnyIO's limit.
         files: The same for operations on files.
+        queue: How many requests for blocking endpoints there may be; None for any number.
     """
 
-    __slots__ = ("endpoints", "files")
+    __slots__ = ("endpoints", "files", "queue")
 
     def __init__(self, policy: Policy) -> None:
         self.endpoints = _limit("max_endpoint_threads", policy.max_endpoint_threads)
         self.files = _limit("max_file_threads", policy.max_file_threads)
+        self.queue: _Queue | None = None
+        if policy.max_endpoint_threads is not None and policy.max_waiting_endpoints is not None:
+            self.queue = _Queue(policy.max_endpoint_threads + policy.max_waiting_endpoints)
+
+    def over(self, outer: ThreadLimits | None) -> ThreadLimits:
+        """Give these limits for endpoints, with those for files that hold further out."""
+        limits = ThreadLimits.__new__(ThreadLimits)
+        limits.endpoints, limits.queue = self.endpoints, self.queue
+        limits.files = self.files if outer is None else outer.files
+        return limits
 
     @classmethod
     def of(cls, policy: Policy) -> ThreadLimits | None:
@@ -106,6 +127,34 @@ class _Limit:
                 self._size,
                 self._name,
             )
+
+
+class _Queue:
+    """A limit on requests for blocking endpoints, those that wait and those that run.
+
+    They are counted here, since many may ask for a thread before the first one of them waits for
+    it. Each event loop has a count of its own.
+    """
+
+    __slots__ = ("_count", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._count: RunVar[int] = RunVar(f"bolide.thread_queue.{next(_NUMBERS)}", 0)
+
+    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a blocking endpoint.
+
+        Raises:
+            HTTPException: Status 503: too many are waiting.
+        """
+        if self._count.get() >= self._size:
+            raise HTTPException(503, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+        self._count.set(self._count.get() + 1)
+        try:
+            return await run_endpoint(func, *args, **kwargs)
+        finally:
+            self._count.set(self._count.get() - 1)
 
 
 def _limit(name: str, size: int | None) -> _Limit | None:
@@ -162,6 +211,14 @@ def run_in_thread(
 def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Call a blocking endpoint, or something like it, in a worker thread."""
     return run_in_thread(functools.partial(func, *args, **kwargs), endpoint_limiter())
+
+
+def start_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    """Call a blocking endpoint for a request that may still be refused."""
+    limits = LIMITS.get()
+    if limits is None or limits.queue is None:
+        return run_endpoint(func, *args, **kwargs)
+    return limits.queue.run(func, *args, **kwargs)
 
 
 def run_file(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:

@@ -26,6 +26,13 @@ from bolide._threads import LIMITS, ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
+from bolide.middleware._host_guard import (
+    NAME,
+    advise,
+    check_hosts,
+    place_host_check,
+    refuse_hosts,
+)
 from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.middleware.errors import ServerErrorMiddleware
@@ -91,6 +98,7 @@ class Starlette:
         json: JSONCodec = STANDARD,
         policy: Policy = STARLETTE,
     ) -> None:
+        check_hosts(policy.allowed_hosts)
         self.debug = debug
         self.policy = policy
         self.json = json
@@ -115,10 +123,12 @@ class Starlette:
         app: ASGIApp = boundary
         if self.policy.errors_inside_middleware and self.user_middleware:
             app = InnerBoundary(app, handler=server_error_handler, debug=self.debug)
-        app = build_stack(app, self.user_middleware)
+        outside, inside = place_host_check(self.user_middleware, self.policy.allowed_hosts)
+        app = build_stack(app, inside)
         if self.max_body_size is not None:
             app = RequestBodyLimitMiddleware(app, self.max_body_size)
         app = ServerErrorMiddleware(app, handler=server_error_handler, debug=self.debug)
+        app = build_stack(app, outside)
         if self.policy.max_replay_size:
             app = BodyKeeper(app, self.policy.max_replay_size)
         if self.policy.drain_seconds or self.policy.background_drain_seconds:
@@ -130,6 +140,8 @@ class Starlette:
         stack: Any = self.middleware_stack
         if stack is None:
             stack = self.middleware_stack = self.build_middleware_stack()
+            if "app" not in scope and scope["type"] == "lifespan" and not self.debug:
+                advise(self.policy, self.user_middleware)
         policy = self.policy
         if ACTIVE.get() is policy and CODEC.get() is self.json and self._thread_limits is None:
             scope["app"] = self
@@ -139,6 +151,11 @@ class Starlette:
         scope["app"] = self
         if policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
+        # PERF: S1, a layer of its own would cost every request a frame. An iterator could be gone
+        # through only once.
+        if policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
+            if [*map(NAME, scope["headers"])].count(b"host") > 1:
+                stack = refuse_hosts
         outer_limits = LIMITS.set(self._thread_limits or LIMITS.get())
         outer_codec = CODEC.set(self.json)
         outer_policy = ACTIVE.set(policy)

@@ -10,7 +10,7 @@ from bolide import status
 from bolide._async import is_async_callable
 from bolide._dispatch import refuse_method
 from bolide._policy import policy_of
-from bolide._threads import run_endpoint
+from bolide._threads import start_endpoint
 from bolide._websocket_data import data_of, json_of
 from bolide.requests import Request
 from bolide.responses import Response
@@ -55,7 +55,7 @@ class HTTPEndpoint:
         if is_async_callable(handler):
             response = await handler(request)
         else:
-            response = await run_endpoint(handler, request)
+            response = await start_endpoint(handler, request)
         await response(self.scope, self.receive, self.send)
 
     async def method_not_allowed(self, request: Request) -> Response:

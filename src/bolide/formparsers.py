@@ -18,6 +18,7 @@ and keeps the disk off the event loop.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import enum
 import math
 import warnings
@@ -427,7 +428,9 @@ class MultiPartParser:
 
     def _close_files(self) -> None:
         for file in self._files:
-            file.close()
+            # There is another error already, of which this may be a consequence.
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 def _pieces(chunk: bytes) -> Iterable[bytes]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from bolide._async import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
@@ -121,8 +122,9 @@ class Request(HTTPConnection[StateT]):
             yield b""
             return
         inbox = self._shared_inbox()
-        if self._stream_consumed and not inbox.replays:
-            raise StreamConsumed("Stream consumed")
+        # After a refusal, what is left would be taken for the whole.
+        if not inbox.replays and (self._stream_consumed or inbox.refusal is not None):
+            raise _lost(inbox, "Stream consumed")
         receive = in_time(self.scope, inbox.again())
         more_body = True
         # Another iterator may be waiting for the same body, and get the end of it.
@@ -130,7 +132,7 @@ class Request(HTTPConnection[StateT]):
             message = await receive()
             if message["type"] == "http.request":
                 if LOST in message:
-                    raise StreamConsumed(message[LOST])
+                    raise _lost(inbox, message[LOST])
                 more_body = message.get("more_body", False)
                 if not more_body:
                     self._stream_consumed = True
@@ -156,7 +158,9 @@ class Request(HTTPConnection[StateT]):
                 async for chunk in stream:
                     left -= len(chunk)
                     if left < 0:
-                        raise BodyTooLarge(max_size, "max_buffer_size")
+                        refusal = partial(BodyTooLarge, max_size, "max_buffer_size")
+                        self._shared_inbox().refusal = refusal
+                        raise refusal()
                     chunks.append(chunk)
             self._body = b"".join(chunks)
             if isinstance(self._inbox, KeptBody):
@@ -259,6 +263,9 @@ class Request(HTTPConnection[StateT]):
                     )
                 try:
                     self._form = await parser.parse()
+                except BodyTooLarge as exc:
+                    self._shared_inbox().refusal = partial(BodyTooLarge, exc.max_size, exc.limit)
+                    raise
                 except MultiPartException as exc:
                     if "app" in self.scope:
                         raise HTTPException(status_code=400, detail=exc.message) from exc
@@ -335,6 +342,11 @@ class Request(HTTPConnection[StateT]):
         if "http.response.early_hint" in self.scope.get("extensions", {}):
             links = [text.encode("latin-1") for text in (link, *additional_links)]
             await self._send({"type": "http.response.early_hint", "links": links})
+
+
+def _lost(inbox: Inbox, why: str) -> Exception:
+    """Give the error for a body that is not there any more, be it that it has been refused."""
+    return StreamConsumed(why) if inbox.refusal is None else inbox.refusal()
 
 
 publish(globals(), ["ClientDisconnect", "HTTPConnection", "MalformedJSON"])

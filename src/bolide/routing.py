@@ -61,6 +61,7 @@ from bolide.convertors import Convertor
 from bolide.middleware import Middleware
 from bolide.middleware._head import run_for_head
 from bolide.middleware._layers import add_layers
+from bolide.middleware._limits_layer import LimitOptions
 from bolide.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
 __all__ = [
@@ -117,9 +118,13 @@ class Route(EndpointRoute):
         middleware: Middleware around this route alone, the first one outermost.
         max_body_size: The largest request body that it takes, in bytes.
         exception_handlers: Handlers for this route alone, which come before those further out.
+        limits: Limits for this route alone, by name, such as `{"max_json_depth": 10}`. Of those
+            that `Policy` has, all that begin with `max_form_` and `max_json_`, `max_buffer_size`,
+            `max_endpoint_threads` (which are threads of its own, then), `max_waiting_endpoints`.
 
     Raises:
         AssertionError: The path does not begin with a slash, or a convertor is not registered.
+        TypeError: There is no such limit.
         ValueError: A parameter is named twice.
     """
 
@@ -138,6 +143,7 @@ class Route(EndpointRoute):
         middleware: Sequence[Middleware] | None = None,
         max_body_size: int | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        limits: LimitOptions | None = None,
     ) -> None:
         check_path(path)
         self.path = path
@@ -149,7 +155,7 @@ class Route(EndpointRoute):
             methods = ["GET"] if methods is None else methods
         else:
             self.app = endpoint
-        self.app = add_layers(self.app, middleware, exception_handlers, max_body_size)
+        self.app = add_layers(self.app, middleware, exception_handlers, max_body_size, limits)
         self.methods = None
         if methods is not None:
             # One string for all routes, instead of one for each.
@@ -199,6 +205,8 @@ class Mount(PatternRoute):
         max_body_size: The largest request body that it takes, in bytes.
         exception_handlers: Handlers for everything in it, which come before those further out.
         lifespan: Whether to run the lifespan of the application, too; see `Policy`.
+        limits: Limits for everything in it, as those of a `Route`, and `max_message_size` for
+            WebSockets. An application that has a policy has all limits of its own.
     """
 
     scope_types: ClassVar[tuple[str, ...]] = ("http", "websocket")
@@ -214,6 +222,7 @@ class Mount(PatternRoute):
         max_body_size: int | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
         lifespan: bool = True,
+        limits: LimitOptions | None = None,
     ) -> None:
         if path:
             check_path(path)
@@ -224,7 +233,7 @@ class Mount(PatternRoute):
         self._base_app: ASGIApp = Router(routes=routes) if app is None else app
         self.lifespan_app: ASGIApp | None = self._base_app if lifespan else None
         self.app: ASGIApp = add_layers(
-            self._base_app, middleware, exception_handlers, max_body_size
+            self._base_app, middleware, exception_handlers, max_body_size, limits
         )
         self.follow(parse(f"{self.path}/{{path:path}}"))
 

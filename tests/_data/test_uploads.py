@@ -113,6 +113,28 @@ async def test_closing_a_form_closes_its_files() -> None:
     assert [file.closed for file in files] == [True, True]
 
 
+async def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
+    class Full(io.BytesIO):
+        def close(self) -> None:
+            super().close()
+            raise OSError("no space left")
+
+    files: list[io.BytesIO] = [Full(), io.BytesIO(), Full()]
+    form = FormData([("a", UploadFile(cast(BinaryIO, file))) for file in files])
+    with pytest.raises(OSError, match="no space left"):
+        await form.close()
+    assert [file.closed for file in files] == [True] * 3
+
+
+async def test_files_are_closed_although_the_request_was_cancelled() -> None:
+    files = [io.BytesIO(), io.BytesIO()]
+    form = FormData([("a", UploadFile(cast(BinaryIO, file))) for file in files])
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await form.close()
+    assert [file.closed for file in files] == [True] * 2
+
+
 async def test_a_file_that_was_handed_over_outlives_its_form(spooled: Any) -> None:
     file = UploadFile(spooled, filename="name", size=0, headers=Headers({"a": "b"}))
     form = FormData([("file", file)])

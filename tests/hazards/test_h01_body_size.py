@@ -6,9 +6,11 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from bolide.applications import Bolide, Starlette
+from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
 from bolide.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from bolide.requests import Request
@@ -74,6 +76,9 @@ class Server:
         self.answer = b""
 
     async def receive(self) -> Message:
+        if self.asked and not self.left:
+            # The client waits for its answer.
+            await anyio.sleep_forever()
         chunk = self.first + b"z" * min(self.left, CHUNK - len(self.first))
         self.first = b""
         self.left = max(0, self.left - len(chunk))
@@ -209,6 +214,54 @@ def test_middleware_that_reads_the_body_has_the_limit_too(client_for: ClientFor)
     client = client_for(Bolide(routes=ROUTES, middleware=[Middleware(Reading)]))
     assert client.post("/stream", content=b"z" * MIB).text == str(MIB)
     assert client.post("/stream", content=b"z" * (3 * MIB)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(lambda routes: Bolide(routes=routes), id="kept"),
+        pytest.param(lambda routes: Bolide(routes=routes, max_replay_size=0), id="not kept"),
+        pytest.param(
+            lambda routes: Bolide(routes=routes, max_replay_size=10 * MIB), id="kept as a whole"
+        ),
+        pytest.param(
+            lambda routes: Starlette(routes=routes, max_body_size=2 * MIB), id="max_body_size"
+        ),
+    ],
+)
+@pytest.mark.parametrize("read", ["body", "json", "form"])
+async def test_what_was_refused_is_refused_again(app: Any, read: str) -> None:
+    """Whoever catches it does not get the rest for the whole, nor an error that says otherwise."""
+    statuses: list[int] = []
+
+    async def stubborn(request: Request) -> Response:
+        for each in (request, request, Request(request.scope, request.receive)):
+            try:
+                await getattr(each, read)()
+            except HTTPException as exc:
+                statuses.append(exc.status_code)
+        return PlainTextResponse("refused")
+
+    limit = 32 * MIB if read == "form" else 2 * MIB
+    server = Server(limit + CHUNK, FILE if read == "form" else b"")
+    with anyio.fail_after(5):
+        await server.ask(app([post("/", stubborn)]), "/", MULTIPART)
+    assert statuses == [413, 413, 413]
+
+
+async def test_a_stream_of_what_was_refused_has_it_all_or_is_refused_too() -> None:
+    got: list[int] = []
+
+    async def stubborn(request: Request) -> Response:
+        with pytest.raises(HTTPException):
+            await request.body()
+        return await stream(request)
+
+    for replay, status in ((0, 413), (2 * MIB, 413), (4 * MIB, 200)):
+        app = Bolide(routes=[post("/", stubborn)], max_replay_size=replay)
+        server = Server(3 * MIB)
+        got.append(await server.ask(app, "/"))
+        assert (got[-1], server.answer == str(3 * MIB).encode()) == (status, status == 200)
 
 
 def test_starlette_takes_any_body_that_nothing_limits(client_for: ClientFor) -> None:

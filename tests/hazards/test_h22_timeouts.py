@@ -1,4 +1,4 @@
-"""Bodies that do not come: status 408 after a while. On a real server, half a body is closed."""
+"""Bodies that do not come: status 408 after a while. On a real server: test_stuck_requests.py."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reliability.fuzz import run_target
+from reliability.fuzz import run_target, run_with_atheris
 from reliability.fuzz_targets import TARGETS
 from reliability.soak import soak
 from reliability.stalls import measure
@@ -18,6 +18,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_parser_survives_bytes_that_nobody_would_write(target: str) -> None:
     tried, culprit = run_target(target, seconds=0.3, seed=1)
+    assert tried
+    assert culprit is None
+
+
+def test_so_it_does_where_they_are_looked_for() -> None:
+    pytest.importorskip("atheris")
+    tried, culprit = run_with_atheris("host", seconds=2)
     assert tried
     assert culprit is None
 

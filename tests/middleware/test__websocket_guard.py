@@ -35,7 +35,7 @@ async def test_without_limits_the_channels_are_left_as_they_are() -> None:
         assert message == await receive()
 
     guard = guard_of(max_message_size=None, check_websockets=False)
-    assert guard.receive(receive) is receive
+    assert guard.receive({}, receive) is receive
     assert guard.send(send) is send
     await guard.send(send)(await receive())
 
@@ -59,7 +59,7 @@ async def test_the_size_is_that_of_the_utf8(message: Message, is_larger: bool) -
     async def receive() -> Message:
         return event
 
-    bounded = guard_of(max_message_size=4).receive(receive)
+    bounded = guard_of(max_message_size=4).receive({}, receive)
     if is_larger:
         with pytest.raises(MessageTooBig) as error:
             await bounded()
@@ -72,7 +72,9 @@ async def test_what_is_no_message_has_no_size() -> None:
     async def receive() -> Message:
         return {"type": "websocket.disconnect", "text": "12345"}
 
-    assert (await guard_of(max_message_size=4).receive(receive)())["type"] == "websocket.disconnect"
+    assert (await guard_of(max_message_size=4).receive({}, receive)())[
+        "type"
+    ] == "websocket.disconnect"
 
 
 START = {"type": "websocket.http.response.start", "status": 400, "headers": []}

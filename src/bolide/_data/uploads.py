@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Self
 
+import anyio
+
 from bolide._data.headers import Headers
 from bolide._data.multidict import ImmutableMultiDict
 from bolide._data.saving import save_file
@@ -145,7 +147,19 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         super().__init__(*args, **kwargs)
 
     async def close(self) -> None:
-        """Close every file."""
-        for _, value in self.multi_items():
-            if isinstance(value, UploadFile):
-                await value.close()
+        """Close every file, also if one cannot be closed, or the request has been cancelled.
+
+        Raises:
+            OSError: What was left to be written of a file could not be.
+        """
+        error: Exception | None = None
+        # What is not closed now would be left to the garbage collector.
+        with anyio.CancelScope(shield=True):
+            for _, value in self.multi_items():
+                if isinstance(value, UploadFile):
+                    try:
+                        await value.close()
+                    except Exception as exc:
+                        error = error or exc
+        if error is not None:
+            raise error

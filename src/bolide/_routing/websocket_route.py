@@ -12,6 +12,7 @@ from bolide._routing.pattern import parse
 from bolide._routing.reverse import endpoint_url
 from bolide.middleware import Middleware
 from bolide.middleware._layers import add_layers
+from bolide.middleware._limits_layer import LimitOptions
 from bolide.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 __all__ = ["WebSocketRoute"]
@@ -27,6 +28,8 @@ class WebSocketRoute(EndpointRoute):
         name: What `url_path_for` finds it by; by default the name of the endpoint.
         middleware: Middleware around this route alone, the first one outermost.
         exception_handlers: Handlers for this route alone, which come before those further out.
+        limits: Limits for this route alone: `max_message_size`, `max_json_depth` and
+            `max_json_values` of `Policy`.
     """
 
     scope_types: ClassVar[tuple[str, ...]] = ("websocket",)
@@ -41,13 +44,14 @@ class WebSocketRoute(EndpointRoute):
         name: str | None = None,
         middleware: Sequence[Middleware] | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        limits: LimitOptions | None = None,
     ) -> None:
         check_path(path)
         self.path = path
         self.endpoint = endpoint
         self.name = get_name(endpoint) if name is None else name
         app = websocket_session(endpoint) if is_function(endpoint) else endpoint
-        self.app: ASGIApp = add_layers(app, middleware, exception_handlers)
+        self.app: ASGIApp = add_layers(app, middleware, exception_handlers, limits=limits)
         self.follow(parse(path))
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import anyio
 import anyio.lowlevel
 
+from bolide._policy import policy_of
 from bolide._replay import like
 from bolide.middleware._passing_on import BodyStreamGenerator, PassedOn
 from bolide.types import ASGIApp, Message, Receive, Scope
@@ -40,6 +41,7 @@ class AppRun:
 
     __slots__ = (
         "_app",
+        "_breaks_off",
         "_context",
         "_ended",
         "_info",
@@ -64,6 +66,7 @@ class AppRun:
         send_out: Callable[[Message], Awaitable[None]],
     ) -> None:
         self._app = app
+        self._breaks_off = policy_of(scope).break_off_bodies
         self._scope = scope
         self._receive = receive
         self._send_out = send_out
@@ -165,8 +168,14 @@ class AppRun:
         while True:
             message, self._message = self._message, None
             if message is None:
-                if self._ended or self._last:
+                if self._last:
                     return
+                if self._ended:
+                    if self.error is None or not self._breaks_off:
+                        return
+                    # Who is passing the body on breaks off, too.
+                    error, self.error = self.error, None
+                    raise error
                 self._ready = anyio.Event()
                 await self._ready.wait()
                 continue

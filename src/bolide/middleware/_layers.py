@@ -7,6 +7,7 @@ from typing import Any
 
 from bolide.middleware import Middleware, build_stack
 from bolide.middleware._handlers import HandlersLayer
+from bolide.middleware._limits_layer import LimitOptions, LimitsLayer
 from bolide.middleware.body_limit import RequestBodyLimitMiddleware
 from bolide.types import ASGIApp, ExceptionHandler
 
@@ -18,14 +19,16 @@ def add_layers(
     middleware: Sequence[Middleware] | None,
     exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
     max_body_size: int | None = None,
+    limits: LimitOptions | None = None,
 ) -> ASGIApp:
-    """Put layers around an application: from the outside in, a limit, middleware and handlers.
+    """Put layers around an application: from the outside in, limits, middleware and handlers.
 
     Args:
         app: The application.
         middleware: The middleware, the first one outermost. It sees what the handlers answer.
         exception_handlers: Handlers by status code or class of exception.
         max_body_size: The largest request body that is taken, in bytes.
+        limits: Other limits.
     """
     if exception_handlers:
         app = HandlersLayer(app, exception_handlers)
@@ -33,4 +36,6 @@ def add_layers(
         app = build_stack(app, middleware)
     if max_body_size is not None:
         app = RequestBodyLimitMiddleware(app, max_body_size)
+    if limits:
+        app = LimitsLayer(app, limits)
     return app

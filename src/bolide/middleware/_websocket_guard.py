@@ -28,11 +28,13 @@ from bolide.exceptions import WebSocketException
 from bolide.middleware.origin import ORIGIN_CHECKED_KEY, REFUSAL, WebSocketOriginMiddleware
 from bolide.types import Message, Receive, Scope, Send
 
-__all__ = ["MessageTooBig", "WebSocketGuard"]
+__all__ = ["MessageTooBig", "WebSocketGuard", "bounded"]
 
 POLICY_VIOLATION: Final = 1008
 MESSAGE_TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
+
+_BOUND_KEY: Final = "bolide.message_bound"
 
 
 class MessageTooBig(WebSocketException):
@@ -96,23 +98,48 @@ class WebSocketGuard:
         if (await receive())["type"] == "websocket.connect":
             await send(REFUSAL)
 
-    def receive(self, receive: Receive) -> Receive:
+    def receive(self, scope: Scope, receive: Receive) -> Receive:
         """Wrap the channel that messages come from."""
         max_size = self._max_message_size
-        if max_size is None:
-            return receive
-
-        async def receive_bounded() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive" and _is_larger(message, max_size):
-                raise MessageTooBig(max_size)
-            return message
-
-        return receive_bounded
+        return receive if max_size is None else bounded(scope, receive, max_size)
 
     def send(self, send: Send) -> Send:
         """Wrap the channel that messages are sent to."""
         return _ClosingSend(send) if self._closes else send
+
+
+class _BoundedReceive:
+    """A `receive` that refuses messages that are too large.
+
+    Attributes:
+        max_size: The largest size in bytes; None for any.
+    """
+
+    __slots__ = ("_receive", "max_size")
+
+    def __init__(self, receive: Receive, max_size: int | None) -> None:
+        self._receive = receive
+        self.max_size = max_size
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.receive" and self.max_size is not None:
+            if _is_larger(message, self.max_size):
+                raise MessageTooBig(self.max_size)
+        return message
+
+
+def bounded(scope: Scope, receive: Receive, max_size: int | None) -> Receive:
+    """Bound the messages of a WebSocket.
+
+    Where this has been done further out, that bound is changed: the innermost one holds.
+    """
+    bound: _BoundedReceive | None = scope.get(_BOUND_KEY)
+    if bound is not None:
+        bound.max_size = max_size
+        return receive
+    scope[_BOUND_KEY] = bound = _BoundedReceive(receive, max_size)
+    return bound
 
 
 class _ClosingSend:

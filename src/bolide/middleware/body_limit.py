@@ -141,7 +141,8 @@ class RequestBodyLimitResponder:
 
     async def receive_with_limit(self) -> Message:
         """Receive, and raise once the body is known to be too large."""
-        if self.announced_too_large:
+        # Nothing more may come of a body that was too large in its last piece.
+        if self.announced_too_large or self.total_size > self.max_body_size:
             raise _RequestBodyTooLarge
         message = await self.receive()
         if message["type"] == "http.request":

@@ -19,7 +19,7 @@ from bolide._dispatch import (
 )
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, takes_handover
-from bolide._threads import run_endpoint
+from bolide._threads import start_endpoint
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.middleware._websocket_guard import WebSocketGuard
 from bolide.requests import Request
@@ -122,7 +122,7 @@ class ExceptionMiddleware:
                     if endpoint.is_async:
                         response = await endpoint.func(request)
                     else:
-                        response = await run_endpoint(endpoint.func, request)
+                        response = await start_endpoint(endpoint.func, request)
                     app = response
                 elif app is reject and "app" in scope and self._answers_missing_itself():
                     # PERF: S5, what is not raised does not have to be caught.
@@ -156,7 +156,7 @@ class ExceptionMiddleware:
             if not guard.allows(scope):
                 await guard.refuse(receive, send)
                 return
-            receive, send = guard.receive(receive), guard.send(send)
+            receive, send = guard.receive(scope, receive), guard.send(send)
         exchange = send if isinstance(send, Exchange) else Exchange(send)
         try:
             await self.app(scope, receive, exchange)
