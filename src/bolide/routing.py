@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from sys import intern
 from types import MethodType
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 from bolide._async import is_async_callable
 from bolide._data.url import URLPath
@@ -376,14 +376,14 @@ class Router:
         route = self._table.shortcut(scope)
         if not isinstance(route, PatternRoute):
             return self._look_closely(scope, is_missing=route is MISSING)
-        app: ASGIApp = route.app
+        app: Any = route.app
         # PERF: S16, a mounted router has no coroutine of its own where it would do nothing else.
         while type(app) is Router and app.middleware_stack is app._own_app and _is_original():
             route = app._table.shortcut(scope)
             if not isinstance(route, PatternRoute):
                 break
             app = route.app
-        return app
+        return cast("ASGIApp", app)
 
     def _look_closely(self, scope: Scope, *, is_missing: bool = False) -> ASGIApp:
         """Do what `choose` does, for any connection."""

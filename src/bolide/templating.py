@@ -55,8 +55,8 @@ class _TemplateResponse(HTMLResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page: run as an ASGI application."""
-        # A test client wants to see what a page was made of.
         if "http.response.debug" in scope.get("extensions", {}):
+            # A test client asks what the page was made of.
             info = {"template": self.template, "context": self.context}
             await send({"type": "http.response.debug", "info": info})
         await super().__call__(scope, receive, send)
