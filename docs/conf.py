@@ -64,5 +64,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(bolide\..*\.)?_.*"),
     # The options of an application, which are described as attributes of its policy.
     (r"py:.*", r"PolicyOptions"),
+    # Where one annotation names what is imported for type checkers only, all are left as written.
+    (r"py:.*", r"AwaitableOrContextManager"),
     (r"py:.*", r"bolide\._.*"),
 ]
