@@ -62,7 +62,9 @@ nitpick_ignore_regex = [
     # Type variables and private classes, which have no page of their own.
     (r"py:.*", r".*\b(K|P|T|T_co|V|V_co|StateT|AppType|P\.args|P\.kwargs)"),
     (r"py:.*", r"(bolide\..*\.)?_.*"),
-    # The options of an application, which are described as attributes of its policy.
-    (r"py:.*", r"PolicyOptions"),
+    # Where one annotation names what is imported for type checkers only, all are left as written.
+    (r"py:.*", r"AwaitableOrContextManager"),
+    # The options of an application, and of a route: they are described as attributes of a policy.
+    (r"py:.*", r"(PolicyOptions|LimitOptions)"),
     (r"py:.*", r"bolide\._.*"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, create_autospec
@@ -15,6 +16,7 @@ from bolide._async import (
     AwaitableOrContextManagerWrapper,
     close_iterator,
     create_collapsing_task_group,
+    hands_on,
     is_async_callable,
 )
 
@@ -353,3 +355,28 @@ async def test_an_iterator_that_cannot_be_closed_is_left_alone() -> None:
     await close_iterator(numbers)
 
     assert await numbers.__anext__() == 1
+
+
+class Layer:
+    @hands_on
+    def __call__(self, number: int, *, more: int = 0) -> Coroutine[Any, Any, int]:
+        """Add."""
+        return self.add(number, more)
+
+    async def add(self, number: int, more: int) -> int:
+        return number + more
+
+
+@pytest.mark.anyio
+async def test_what_hands_on_an_awaitable_gives_what_that_gives() -> None:
+    assert await Layer()(1, more=2) == 3
+
+
+def test_servers_take_what_hands_on_an_awaitable_for_a_coroutine_function() -> None:
+    call = Layer().__call__
+
+    assert inspect.iscoroutinefunction(call)
+    assert is_async_callable(Layer())
+    assert inspect.iscoroutinefunction(inspect.unwrap(call))
+    assert (call.__name__, call.__doc__) == ("__call__", "Add.")
+    assert list(inspect.signature(call).parameters) == ["number", "more"]

@@ -90,6 +90,58 @@ async def test_events_come_as_they_are(kind: Any) -> None:
     assert (inbox.complete, inbox.gone) == (True, True)
 
 
+async def test_a_body_in_one_piece_is_given_at_once(kind: Any) -> None:
+    server = Server(chunk(b"a", more=False), GONE)
+    inbox = kind(server)
+
+    assert await inbox.whole() == b"a"
+    assert server.asked == 1
+    await inbox.wait_until_gone()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [chunk(b"a"), chunk(b"b", more=False)],
+        [chunk(b"", more=True), chunk(b"", more=True), chunk(b"a", more=False)],
+        [chunk(b"a"), {"type": "http.request", LOST: "told", "body": b"", "more_body": False}],
+    ],
+)
+async def test_of_any_other_body_nothing_is_taken(kind: Any, messages: list[Message]) -> None:
+    server = Server(*messages)
+    inbox = kind(server)
+
+    assert await inbox.whole() is None
+    assert server.asked == 1
+    receive = inbox.again()
+    assert (await receive())["type"] == "http.request"
+
+
+async def test_what_was_lost_before_it_came_here_is_no_body(kind: Any) -> None:
+    lost: Message = {"type": "http.request", LOST: "told", "body": b"", "more_body": False}
+    inbox = kind(Server(lost))
+
+    assert await inbox.whole() is None
+    assert (await inbox.again()())[LOST] == "told"
+
+
+async def test_a_client_that_leaves_has_sent_no_body(kind: Any) -> None:
+    inbox = kind(Server(GONE))
+
+    assert await inbox.whole() is None
+    assert await inbox.again()() == GONE
+
+
+async def test_a_body_that_has_been_read_is_given_again_only_if_it_is_kept() -> None:
+    messages = [chunk(b"a", more=False)]
+    for inbox, again in (
+        (OnceInbox(Server(*messages)), None),
+        (KeptBody(Server(*messages), 9), b"a"),
+    ):
+        assert await read(inbox) == [b"a"]
+        assert await inbox.whole() == again
+
+
 async def test_a_client_that_has_left_stays_away(kind: Any) -> None:
     server = Server(GONE)
     inbox = kind(server)

@@ -272,6 +272,61 @@ async def test_a_kept_body_can_be_streamed_as_often_as_wanted() -> None:
     assert await read(request.stream()) == [b"ab", b""]
 
 
+@pytest.mark.parametrize("bodies", [[b"a=1"], [b"a", b"=1"], [b"", b"a=1"], [b"a=1", b""]])
+@pytest.mark.parametrize("application", [Starlette, Bolide])
+async def test_a_body_and_a_form_are_the_same_in_one_piece_and_in_several(
+    application: Any, bodies: list[bytes]
+) -> None:
+    more = {
+        "app": application(),
+        "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
+    }
+
+    assert await request_with(*bodies, **more).body() == b"a=1"
+    form = await request_with(*bodies, **more).form()
+    assert form.multi_items() == [("a", "1")]
+    await form.close()
+
+
+async def test_a_body_that_a_form_was_made_of_has_been_read() -> None:
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    request = request_with(b"a=1", headers=headers)
+    await request.form()
+
+    assert await request.form() == FormData({"a": "1"})
+    with pytest.raises(RuntimeError, match="Stream consumed"):
+        await request.body()
+
+
+@pytest.mark.parametrize("bodies", [[b"a=12345"], [b"a=12", b"345"]])
+@pytest.mark.parametrize("part", ["body", "form"])
+async def test_a_body_over_a_limit_is_refused_in_one_piece_and_in_several(
+    part: str, bodies: list[bytes]
+) -> None:
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    app = Bolide(max_buffer_size=6, max_form_size=6)
+    request = request_with(*bodies, app=app, headers=headers)
+
+    with pytest.raises(HTTPException, match="larger than 6 bytes") as caught:
+        await getattr(request, part)()
+    assert caught.value.status_code == 413
+
+
+async def test_bodies_and_forms_are_made_of_what_a_subclass_streams() -> None:
+    class Shouting(Request[Any]):
+        async def stream(self) -> AsyncGenerator[bytes, None]:
+            async for chunk in super().stream():
+                yield chunk.upper()
+
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    for bodies in ([b"a=b"], [b"a=", b"b"]):
+        receive = Client(*chunks(*bodies))
+        assert await Shouting(http_scope(headers=headers), receive).body() == b"A=B"
+        receive = Client(*chunks(*bodies))
+        form = await Shouting(http_scope(headers=headers), receive).form()
+        assert form.multi_items() == [("A", "B")]
+
+
 async def test_what_a_stream_left_is_the_body() -> None:
     request = request_with(b"a", b"b", b"c")
     stream = request.stream()

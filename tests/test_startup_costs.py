@@ -23,6 +23,8 @@ print(*(set(sys.modules) - before))
 
 # Used by few applications, or in few requests.
 IMPORTED_WHERE_USED = {
+    "anyio._core._fileio",
+    "anyio._core._synchronization",
     "asyncio",
     "bolide._data.saving",
     "bolide._debug_page",
@@ -31,6 +33,7 @@ IMPORTED_WHERE_USED = {
     "bolide._http.cookies",
     "bolide._http.origin",
     "bolide._limited_file",
+    "bolide._prompt_limiter",
     "bolide._signals",
     "bolide.formparsers",
     "dataclasses",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FunctionType, MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, overload
 
 import anyio
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
 AwaitableCallable = Callable[..., Awaitable[T]]
 
 
@@ -47,6 +48,26 @@ def is_async_callable(obj: Any) -> Any:
     while isinstance(obj, functools.partial):
         obj = obj.func
     return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))
+
+
+def hands_on(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Let a function that hands on somebody else's awaitable count as a coroutine function.
+
+    PERF: S11, a layer that has nothing to wait for itself spares a coroutine. Servers ask what
+    `__call__` of an application is, though, to know which interface it has.
+    """
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+
+    # Here a mark would be known to asyncio only.
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await function(*args, **kwargs)
+
+    functools.update_wrapper(call, function)
+    # Else it would be looked through, and found not to be one.
+    del call.__wrapped__  # type: ignore[attr-defined]
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return call
 
 
 @asynccontextmanager

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import anyio
 
 from bolide._policy import policy_of
 from bolide.exceptions import HTTPException
-from bolide.types import Message, Receive, Scope
+from bolide.types import Scope
 
 __all__ = ["RequestBodyTimeout", "body_timeout", "in_time"]
+
+T = TypeVar("T")
 
 
 class RequestBodyTimeout(HTTPException):
@@ -32,7 +35,7 @@ def body_timeout(scope: Scope) -> RequestBodyTimeout:
     return RequestBodyTimeout({"Connection": "close"} if is_http_1 else None)
 
 
-def in_time(scope: Scope, receive: Receive) -> Receive:
+def in_time(scope: Scope, receive: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
     """Let each piece of a body take no longer than the policy of the application allows.
 
     Raises:
@@ -42,7 +45,7 @@ def in_time(scope: Scope, receive: Receive) -> Receive:
     if not seconds:
         return receive
 
-    async def receive_in_time() -> Message:
+    async def receive_in_time() -> T:
         with anyio.move_on_after(seconds):
             return await receive()
         raise body_timeout(scope)

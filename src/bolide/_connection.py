@@ -13,6 +13,7 @@ from bolide._data.state import State
 from bolide._data.url import URL, Address, URLPath
 from bolide._drain import Draining, draining_of
 from bolide._http.cookie_header import parse_cookies
+from bolide._http.urlencoded import decode_pairs
 from bolide.exceptions import BolideError
 from bolide.types import Receive, Scope
 
@@ -91,14 +92,16 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def headers(self) -> Headers:
         """The request headers; names are case-insensitive."""
         if not hasattr(self, "_headers"):
-            self._headers = Headers(scope=self.scope)
+            self._headers = Headers.of_scope(self.scope)
         return self._headers
 
     @property
     def query_params(self) -> QueryParams:
         """The parameters of the query string."""
         if not hasattr(self, "_query_params"):
-            self._query_params = QueryParams(self.scope["query_string"])
+            query: str | bytes = self.scope["query_string"]
+            text = query if isinstance(query, str) else query.decode("latin-1")
+            self._query_params = QueryParams.of_pairs(decode_pairs(text))
         return self._query_params
 
     @property
@@ -111,8 +114,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def cookies(self) -> dict[str, str]:
         """The cookies that the client sent (RFC 6265bis, section 5.8)."""
         if not hasattr(self, "_cookies"):
-            cookies: dict[str, str] = {}
-            for header in self.headers.getlist("cookie"):
+            found = self.headers.getlist("cookie")
+            # PERF: S6, most browsers send one (RFC 6265bis, section 5.8.1).
+            cookies = parse_cookies(found[0]) if found else {}
+            for header in found[1:]:
                 cookies.update(parse_cookies(header))
             self._cookies = cookies
         return self._cookies

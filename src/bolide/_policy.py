@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Unpack, cast
 
 from bolide.exceptions import BolideError
 
@@ -360,7 +360,14 @@ OWN_POLICY_KEY: Final = "bolide.own_policy"
 def policy_of(scope: Mapping[str, Any]) -> Policy:
     """Give the policy of the innermost application, or part of one, that a scope is in."""
     app = scope.get("app")
-    own = scope.get(OWN_POLICY_KEY)
-    # Further in, another application may have been reached.
-    policy = getattr(app, "policy", STARLETTE) if own is None or own[0] is not app else own[1]
+    if OWN_POLICY_KEY in scope:
+        owner, own = scope[OWN_POLICY_KEY]
+        # Further in, another application may have been reached.
+        if owner is app:
+            return cast("Policy", own)
+    # PERF: S11, half of what `getattr` takes with a default.
+    try:
+        policy = app.policy  # type: ignore[union-attr]
+    except AttributeError:
+        return STARLETTE
     return policy if isinstance(policy, Policy) else STARLETTE

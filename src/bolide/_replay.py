@@ -74,6 +74,12 @@ class KeptBody(Inbox):
         self.wake()
         return chunk
 
+    def take_whole(self) -> bytes | None:
+        """Give a body that is complete, if it is in one piece and all of it is kept."""
+        if self._first or len(self._chunks) > 1:
+            return None
+        return self.next_chunk(0)
+
     def put_together(self, body: bytes) -> None:
         """Keep the body as the one piece that somebody has made of it, instead of another copy."""
         if len(body) == self._size and not self._first:

@@ -29,8 +29,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from itertools import count
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -190,48 +189,6 @@ def file_limiter() -> anyio.CapacityLimiter | None:
     return limits.files.limiter()
 
 
-class _Prompt(anyio.CapacityLimiter):
-    """Takes the tokens of another limiter, at once where there are any.
-
-    PERF: S14. AnyIO lets other tasks run before it asks for a token, and once more when it has got
-    one. The second time, which is left out, was a fifth of the way to a thread and back.
-    """
-
-    __slots__ = ("_limiter",)
-
-    def __new__(cls, limiter: anyio.CapacityLimiter) -> Self:
-        # That of the class would give a limiter of the backend.
-        return object.__new__(cls)
-
-    def __init__(self, limiter: anyio.CapacityLimiter) -> None:
-        self._limiter = limiter
-
-    # On asyncio, a thread is asked for inside this context; on trio, on behalf of somebody.
-
-    async def __aenter__(self) -> None:
-        try:
-            self._limiter.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._limiter.acquire()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        self._limiter.release()
-
-    async def acquire_on_behalf_of(self, borrower: object) -> None:
-        try:
-            self._limiter.acquire_on_behalf_of_nowait(borrower)
-        except anyio.WouldBlock:
-            await self._limiter.acquire_on_behalf_of(borrower)
-
-    def release_on_behalf_of(self, borrower: object) -> None:
-        self._limiter.release_on_behalf_of(borrower)
-
-
 # Not async: PERF, S14, that would be one frame more.
 
 
@@ -244,8 +201,11 @@ def run_in_thread(
         call: What to call.
         limiter: What the thread counts against; by default AnyIO's limit.
     """
+    # Its base class takes long to import, and not every application blocks.
+    from bolide._prompt_limiter import PromptLimiter
+
     limiter = limiter or anyio.to_thread.current_default_thread_limiter()
-    return anyio.to_thread.run_sync(call, limiter=_Prompt(limiter))
+    return anyio.to_thread.run_sync(call, limiter=PromptLimiter(limiter))
 
 
 def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._data.headers import Headers, IllegalHeader, MutableHeaders, refuse_illegal
+from bolide._data.headers import (
+    Headers,
+    IllegalHeader,
+    MutableHeaders,
+    encode_header,
+    find_header,
+    header_values,
+    refuse_illegal,
+)
 
 PAIRS = [(b"a", b"123"), (b"a", b"456"), (b"b", b"789")]
 
@@ -251,3 +259,36 @@ def test_pairs_of_bytes_are_checked_in_order() -> None:
     refuse_illegal([(b"a", b"1"), (b"X-\xe9", b"\t\xff")])
     with pytest.raises(IllegalHeader, match="'b'"):
         refuse_illegal([(b"a", b"1"), (b"b", b"\n"), (b"c", b"\n")])
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+@pytest.mark.parametrize("name", ["a", "b", "nope"])
+def test_a_scope_can_be_searched_without_an_object_for_its_headers(kind: Any, name: str) -> None:
+    wanted = name.encode()
+    scope = {"headers": kind(PAIRS)}
+
+    values = [value.decode() for value in header_values(scope, wanted)]
+
+    assert values == Headers(raw=PAIRS).getlist(name)
+    scope = {"headers": kind(PAIRS)}
+    assert find_header(scope, wanted) == (values[0].encode() if values else None)
+    # As it was an iterator, nobody else could read it.
+    assert scope["headers"] == PAIRS
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_headers_of_a_scope_are_its_list(kind: Any) -> None:
+    scope = {"headers": kind(PAIRS)}
+    headers = Headers.of_scope(scope)
+
+    assert headers == Headers(raw=PAIRS)
+    scope["headers"].append((b"c", b"1"))
+    assert headers["C"] == "1"
+
+
+def test_a_header_is_encoded_as_it_goes_out() -> None:
+    assert encode_header("X-Name", "caf\u00e9") == (b"x-name", b"caf\xe9")
+    with pytest.raises(IllegalHeader):
+        encode_header("X-Name", "a\r\nSet-Cookie: b=1")
+    with pytest.raises(IllegalHeader):
+        encode_header("X Name", "a")

@@ -236,3 +236,11 @@ def test_changes_are_those_of_a_naive_list(changes: list[tuple[str, str, Any]]) 
     assert params.multi_items() == model
     assert dict(params) == dict(model)
     assert all(params.getlist(key) == [v for k, v in model if k == key] for key in "abc")
+
+
+@pytest.mark.parametrize("kind", [ImmutableMultiDict, MultiDict, QueryParams])
+def test_a_list_that_nobody_else_has_is_taken_as_it_is(kind: Any) -> None:
+    pairs = [("a", "1"), ("b", "2"), ("a", "3")]
+
+    assert kind.of_pairs(pairs) == kind(list(pairs))
+    assert kind.of_pairs(pairs).items() == kind(list(pairs)).items()

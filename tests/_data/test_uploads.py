@@ -135,6 +135,14 @@ async def test_files_are_closed_although_the_request_was_cancelled() -> None:
     assert [file.closed for file in files] == [True] * 2
 
 
+async def test_a_form_of_fields_has_nothing_to_close() -> None:
+    fields: list[tuple[str, str | UploadFile]] = [("a", "1"), ("b", "2")]
+    form = FormData.of_fields(fields)
+    await form.close()
+
+    assert form == FormData([("a", "1"), ("b", "2")])
+
+
 async def test_a_file_that_was_handed_over_outlives_its_form(spooled: Any) -> None:
     file = UploadFile(spooled, filename="name", size=0, headers=Headers({"a": "b"}))
     form = FormData([("file", file)])

@@ -441,6 +441,66 @@ async def test_a_subclass_may_send_messages_of_its_own() -> None:
     assert sent[1] is body
 
 
+class Readable(CORSMiddleware):
+    """Has the middleware do without its shorter way, as for any subclass that changes a step."""
+
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        await super().send(message, send, request_headers)
+
+
+@given(
+    config=st.fixed_dictionaries(
+        {
+            "allow_origins": st.sampled_from([["*"], [ORIGIN], []]),
+            "allow_credentials": st.booleans(),
+            "expose_headers": st.sampled_from([(), ("X-A", "X-B")]),
+        }
+    ),
+    origin=st.sampled_from([None, ORIGIN, "https://other.example", "https://a\rb.example"]),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(
+                [
+                    b"content-type",
+                    b"vary",
+                    b"access-control-allow-origin",
+                    b"access-control-allow-credentials",
+                    b"access-control-expose-headers",
+                ]
+            ),
+            st.sampled_from([b"1", b"2", b"*"]),
+        )
+    ),
+)
+def test_both_ways_of_adding_headers_add_the_same(
+    config: dict[str, Any], origin: str | None, headers: list[tuple[bytes, bytes]]
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": tuple(headers)})
+        await send({"type": "http.response.body", "body": b"from the app"})
+
+    async def both() -> None:
+        short = await simple(CORSMiddleware(app, **config), origin)
+        assert short == await simple(Readable(app, **config), origin)
+
+    anyio.run(both)
+
+
+@pytest.mark.parametrize("step", ["is_allowed_origin", "allow_explicit_origin", "simple_response"])
+async def test_a_subclass_may_change_any_step(step: str) -> None:
+    asked: list[str] = []
+
+    def noting(*args: Any) -> Any:
+        asked.append(step)
+        return getattr(CORSMiddleware, step)(*args)
+
+    changed = staticmethod(noting) if step == "allow_explicit_origin" else noting
+    middleware = type("Own", (CORSMiddleware,), {step: changed})(answering(), [ORIGIN])
+
+    assert ("access-control-allow-origin", ORIGIN) in await simple(middleware)
+    assert asked == [step]
+
+
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
 async def test_only_http_is_touched(kind: str) -> None:
     calls: list[tuple[Any, ...]] = []

@@ -9,7 +9,7 @@ in the order of their first appearance.
 from __future__ import annotations
 
 from collections.abc import Hashable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 from urllib.parse import urlencode
 
 from bolide._http.urlencoded import decode_pairs
@@ -44,6 +44,17 @@ class ImmutableMultiDict(Mapping[K, V_co]):
             pairs += kwargs.items()
         self._list = pairs
         self._dict = dict(pairs)
+
+    @classmethod
+    def of_pairs(cls, pairs: list[tuple[K, V_co]]) -> Self:
+        """Make one of a list of pairs that nobody else has, as it is.
+
+        PERF: S6, S8. A constructor that may be given anything takes four times as long.
+        """
+        made = cls.__new__(cls)
+        made._list = pairs
+        made._dict = dict(pairs)
+        return made
 
     @overload
     def get(self, key: K) -> V_co | None: ...

@@ -139,6 +139,8 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         kwargs: More fields.
     """
 
+    _has_files = True
+
     def __init__(
         self,
         *args: FormData | Mapping[str, str | UploadFile] | list[tuple[str, str | UploadFile]],
@@ -146,12 +148,21 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
     ) -> None:
         super().__init__(*args, **kwargs)
 
+    @classmethod
+    def of_fields(cls, fields: list[tuple[str, UploadFile | str]]) -> Self:
+        """Make a form without files; see `of_pairs`."""
+        form = cls.of_pairs(fields)
+        form._has_files = False
+        return form
+
     async def close(self) -> None:
         """Close every file, also if one cannot be closed, or the request has been cancelled.
 
         Raises:
             OSError: What was left to be written of a file could not be.
         """
+        if not self._has_files:
+            return
         error: Exception | None = None
         # What is not closed now would be left to the garbage collector.
         with anyio.CancelScope(shield=True):

@@ -15,11 +15,14 @@ __all__ = ["decode_pairs"]
 def decode_pairs(text: str) -> list[tuple[str, str]]:
     """Give the pairs of a query string in order; a name without a value has an empty one."""
     pairs: list[tuple[str, str]] = []
-    for piece in text.replace("+", " ").split("&"):
+    is_encoded = "%" in text
+    if "+" in text:
+        text = text.replace("+", " ")
+    for piece in text.split("&"):
         if piece:
             name, _, value = piece.partition("=")
             # PERF: S6, most pairs have nothing more to decode; two calls cost what the rest does.
-            if "%" in piece:
+            if is_encoded and "%" in piece:
                 name, value = unquote(name), unquote(value)
             pairs.append((name, value))
     return pairs

@@ -11,7 +11,6 @@ RULES
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Final
@@ -20,13 +19,9 @@ from bolide._error_answers import error_answer
 from bolide._policy import Policy
 from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
-from bolide.middleware.forwarded import ForwardedMiddleware
-from bolide.middleware.trustedhost import TrustedHostMiddleware
 from bolide.types import Receive, Scope, Send
 
 __all__ = ["NAME", "advise", "check_hosts", "place_host_check", "refuse_hosts"]
-
-_log: Final = logging.getLogger("bolide.hosts")
 
 _ADVICE: Final = (
     "No allowed hosts are set, so the URLs that are made of a request (request.url, url_for) have"
@@ -55,6 +50,8 @@ def check_hosts(hosts: Collection[str] | None) -> None:
     if isinstance(hosts, str):
         raise TypeError(f"allowed_hosts is a list of hosts, such as [{hosts!r}].")
     if hosts is not None:
+        from bolide.middleware.trustedhost import TrustedHostMiddleware
+
         TrustedHostMiddleware(_nothing, list(hosts))
 
 
@@ -68,8 +65,13 @@ def place_host_check(
     """
     if hosts is None or "*" in hosts:
         return [], list(middleware)
+    from bolide.middleware.forwarded import ForwardedMiddleware
+    from bolide.middleware.trustedhost import TrustedHostMiddleware
+
     check = Middleware(TrustedHostMiddleware, list(hosts))
-    after = max((at + 1 for at, one in enumerate(middleware) if _is_proxy(one)), default=0)
+    after = max(
+        (at + 1 for at, one in enumerate(middleware) if _is(one, ForwardedMiddleware)), default=0
+    )
     if not after:
         return [check], list(middleware)
     return [], [*middleware[:after], check, *middleware[after:]]
@@ -79,12 +81,12 @@ def advise(policy: Policy, middleware: Sequence[Middleware]) -> None:
     """Say so in the log if an application that is about to start believes any host."""
     if not policy.advise_on_hosts or policy.allowed_hosts is not None:
         return
+    from bolide.middleware.trustedhost import TrustedHostMiddleware
+
     if not any(_is(one, TrustedHostMiddleware) for one in middleware):
-        _log.warning(_ADVICE)
+        import logging
 
-
-def _is_proxy(middleware: Middleware) -> bool:
-    return _is(middleware, ForwardedMiddleware)
+        logging.getLogger("bolide.hosts").warning(_ADVICE)
 
 
 def _is(middleware: Middleware, cls: type) -> bool:

@@ -14,14 +14,17 @@ origins apart before it compares them, so that an expression cannot match what i
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
-from bolide._data.headers import Headers, MutableHeaders
+from bolide._async import hands_on
+from bolide._data.headers import Headers, MutableHeaders, encode_header, find_header
+from bolide._http.memo import Memo
 from bolide._http.origin import Origin, parse_origin
 from bolide._policy import policy_of
 from bolide.exceptions import BolideError
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import InnerApp, SendFilter, editable
 from bolide.responses import PlainTextResponse, Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,6 +44,9 @@ _PREFLIGHT_VARY: Final = (
 
 # What would end a header, if it were sent back.
 _UNSENDABLE: Final = re.compile(r"[\r\n\x00]")
+
+
+RawHeader = tuple[bytes, bytes]
 
 
 class UnsafeCORS(BolideError, ValueError):
@@ -100,7 +106,11 @@ class CORSMiddleware:
             self._settle(safe=safe)
         parsed = (parse_origin(str(origin)) for origin in allow_origins)
         self._origins: set[Origin] = {origin for origin in parsed if origin is not None}
-        self.app = app
+        cls = type(self)
+        self._is_plain: bool = all(
+            getattr(cls, name) is getattr(CORSMiddleware, name) for name in _OVERRIDABLE
+        )
+        self.app: InnerApp = app
         self.allow_origins = allow_origins
         self.allow_methods: Collection[str] = ALL_METHODS if "*" in allow_methods else allow_methods
         self.allow_all_origins: bool = "*" in allow_origins
@@ -136,22 +146,22 @@ class CORSMiddleware:
             preflight["Access-Control-Allow-Credentials"] = "true"
         self.preflight_headers: dict[str, str] = preflight
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if self._safe is None and "app" in scope:
             self._settle(safe=policy_of(scope).safe_cors)
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        if (
-            scope["method"] == "OPTIONS"
-            and "origin" in headers
-            and "access-control-request-method" in headers
-        ):
-            await self.preflight_response(headers)(scope, receive, send)
-        else:
-            await self.simple_response(scope, receive, send, headers)
+            return self.app(scope, receive, send)
+        origin = find_header(scope, b"origin")
+        if scope["method"] == "OPTIONS" and origin is not None:
+            headers = Headers(scope=scope)
+            if "access-control-request-method" in headers:
+                return self.preflight_response(headers)(scope, receive, send)
+        if self._is_plain:
+            send_on = _CORSFilter(self, send, origin).__call__
+            return self.app.__call__(scope, receive, send_on)
+        return self.simple_response(scope, receive, send, Headers(scope=scope))
 
     def _settle(self, *, safe: bool) -> None:
         if safe and self._fault is not None:
@@ -160,25 +170,20 @@ class CORSMiddleware:
 
     def is_allowed_origin(self, origin: str) -> bool:
         """Say whether pages of an origin may read responses."""
-        # SECURITY: it is sent back; servers may let such bytes through.
-        if _UNSENDABLE.search(origin) is not None:
-            return False
-        if self._safe and not self.allow_all_origins:
-            parsed = parse_origin(origin)
+        return _UNSENDABLE.search(origin) is None and self._allows(origin)
+
+    def _allows(self, origin: str) -> bool:
+        if self.allow_all_origins:
+            return True
+        expression = self.allow_origin_regex
+        if self._safe:
+            parsed = _PARSED[origin]
             return parsed is not None and (
                 parsed in self._origins
-                or (
-                    self.allow_origin_regex is not None
-                    and self.allow_origin_regex.fullmatch(str(parsed)) is not None
-                )
+                or (expression is not None and expression.fullmatch(str(parsed)) is not None)
             )
-        return (
-            self.allow_all_origins
-            or (
-                self.allow_origin_regex is not None
-                and self.allow_origin_regex.fullmatch(origin) is not None
-            )
-            or origin in self.allow_origins
+        return origin in self.allow_origins or (
+            expression is not None and expression.fullmatch(origin) is not None
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
@@ -221,7 +226,11 @@ class CORSMiddleware:
         self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
     ) -> None:
         """Call the application, and add headers to its response."""
-        await self.app(scope, receive, _CORSFilter(self, send, request_headers))
+
+        def send_on(message: Message) -> Awaitable[None]:
+            return self.send(message, send, request_headers)
+
+        await self.app(scope, receive, send_on)
 
     async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
         """Send a message; the start of a response gets its headers."""
@@ -244,17 +253,74 @@ class CORSMiddleware:
         headers["Access-Control-Allow-Origin"] = origin
         headers.add_vary_header("Origin")
 
+    def headers_for(self, origin: bytes | None) -> dict[bytes, bytes]:
+        """Give what `send` adds for an Origin header; the value of `vary` is one more."""
+        if origin is None:
+            return _VARY
+        added: dict[bytes, bytes] = {}
+        if self.simple_headers:
+            added.update([_encoded(*pair) for pair in self.simple_headers.items()])
+        explicit = self.allow_credentials or not self.allow_all_origins
+        text = _SENDABLE[origin]
+        if explicit and text is not None and self._allows(text):
+            added[b"access-control-allow-origin"] = origin
+        added[b"vary"] = b"Origin"
+        return added
+
+
+def _sendable(origin: bytes) -> str | None:
+    text = origin.decode("latin-1")
+    # SECURITY: servers may let bytes through that would end a header.
+    return text if _UNSENDABLE.search(text) is None else None
+
+
+_VARY: Final = {b"vary": b"Origin"}
+
+# PERF: S11, many requests come from one origin, and an application has few headers of its own.
+_SENDABLE: Final = Memo[bytes, str | None](_sendable)
+_PARSED: Final = Memo[str, Origin | None](parse_origin)
+_encoded = lru_cache(maxsize=64)(encode_header)
+
+_OVERRIDABLE: Final = ("simple_response", "send", "is_allowed_origin", "allow_explicit_origin")
+
 
 class _CORSFilter(SendFilter):
-    __slots__ = ("_middleware", "_request_headers")
+    """Does what `CORSMiddleware.send` does.
 
-    def __init__(self, middleware: CORSMiddleware, send: Send, request_headers: Headers) -> None:
+    PERF: S11. Few applications set one of these headers themselves, so most often they are put
+    after the others.
+    """
+
+    def __init__(self, middleware: CORSMiddleware, send: Send, origin: bytes | None) -> None:
         self.send = send
         self._middleware = middleware
-        self._request_headers = request_headers
+        self._origin = origin
 
-    def on_start(self, message: Message) -> Awaitable[None]:
-        return self._middleware.send(message, self.send, self._request_headers)
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = message.get("headers", ())
+            added = self._middleware.headers_for(self._origin)
+            together = [*headers, *added.items()]
+            for name, _ in headers:
+                if name in added:
+                    together = _merged(headers, added)
+                    break
+            message = {**message, "headers": together}
+        return self.send(message)
+
+
+def _merged(headers: Iterable[RawHeader], added: Mapping[bytes, bytes]) -> list[RawHeader]:
+    """Set headers in the place of those that there are."""
+    rest = dict(added)
+    rest[b"vary"] = b", ".join([value for name, value in headers if name == b"vary"] + [b"Origin"])
+    merged: list[RawHeader] = []
+    for pair in headers:
+        name = pair[0]
+        if name not in added:
+            merged.append(pair)
+        elif name in rest:
+            merged.append((name, rest.pop(name)))
+    return [*merged, *rest.items()]
 
 
 def find_fault(

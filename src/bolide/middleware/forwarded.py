@@ -11,7 +11,6 @@ RULES
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Final
 from urllib.parse import unquote
 
@@ -47,6 +46,8 @@ class UnknownHeader(BolideError, ValueError):
         self.name = name
 
     def __str__(self) -> str:
+        from difflib import get_close_matches
+
         known = [*FORWARDED, *X_FORWARDED]
         close = get_close_matches(self.name.lower(), known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(known)}."

@@ -26,18 +26,21 @@ of blocking endpoints.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from typing import Final, NoReturn, Protocol
+from collections.abc import Awaitable, Iterable
+from functools import partial
+from typing import Any, Final, NoReturn, Protocol
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from bolide._data.headers import Headers
+from bolide._async import hands_on
+from bolide._data.headers import find_header, header_values
 from bolide._http.accept_encoding import takes_gzip
+from bolide._http.memo import Memo
 from bolide._policy import policy_of
-from bolide.middleware._filter import editable
+from bolide.middleware._filter import InnerApp, editable
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DEFAULT_EXCLUDED_CONTENT_TYPES", "GZipMiddleware", "GZipResponder", "IdentityResponder"]
@@ -68,6 +71,11 @@ _COST_OF_PIECE: Final = 1024
 
 _MAX_THREADS: Final = 40
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("bolide_gzip_limiter")
+
+_NO_MESSAGE: Final[Message] = {}
+
+_TELLING: Final = frozenset({b"content-type", b"content-encoding", b"cache-control", b"set-cookie"})
+"""Headers that may say that a response is to be left alone."""
 
 
 class Compressor(Protocol):
@@ -107,37 +115,41 @@ class GZipMiddleware:
         strict: bool | None = None,
         compress_with_cookies: bool = False,
     ) -> None:
-        self.app = app
+        self.app: InnerApp = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
         self.exclude_content_types: tuple[str, ...] = _normalised(exclude_content_types)
         self._strict = strict
-        self._compress_with_cookies = compress_with_cookies
+        # PERF: S11, what is the same for all requests is not set for each of them.
+        settings = {
+            "app": staticmethod(app),
+            "minimum_size": minimum_size,
+            "compresslevel": compresslevel,
+            "thread_minimum_size": thread_minimum_size,
+            "exclude_content_types": self.exclude_content_types,
+            "compress_with_cookies": compress_with_cookies,
+            "_excludes": Memo(partial(_is_excluded, excluded=self.exclude_content_types)),
+            "__init__": _attach,
+        }
+        self._gzip: Any = type("GZipResponder", (GZipResponder,), settings)
+        self._identity: Any = type("IdentityResponder", (IdentityResponder,), settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        responder: IdentityResponder
+            return self.app(scope, receive, send)
         strict = policy_of(scope).strict_compression if self._strict is None else self._strict
-        accepted = Headers(scope=scope).getlist("accept-encoding")
-        if takes_gzip(",".join(accepted)) if strict else "gzip" in "".join(accepted[:1]):
-            responder = GZipResponder(
-                self.app,
-                self.minimum_size,
-                self.compresslevel,
-                thread_minimum_size=self.thread_minimum_size,
-                exclude_content_types=self.exclude_content_types,
-            )
+        if strict:
+            takes = _WANTS_GZIP[b",".join(header_values(scope, b"accept-encoding"))]
         else:
-            responder = IdentityResponder(
-                self.app, self.minimum_size, exclude_content_types=self.exclude_content_types
-            )
-        responder.strict = strict
-        responder.compress_with_cookies = self._compress_with_cookies
-        await responder(scope, receive, send)
+            takes = _NAMES_GZIP[find_header(scope, b"accept-encoding") or b""]
+        kind = self._gzip if takes else self._identity
+        responder = kind(send)
+        if strict:
+            responder.strict = True
+        return self.app.__call__(scope, receive, responder.send_with_compression)
 
 
 class IdentityResponder:
@@ -151,8 +163,14 @@ class IdentityResponder:
     strict: bool = False
     compress_with_cookies: bool = False
     content_encoding: str | None = None
-    send: Send
-    initial_message: Message
+
+    # PERF: S11, what is not set for each request costs nothing.
+    initial_message: Message = _NO_MESSAGE
+    started: bool = False
+    content_encoding_set: bool = False
+    content_type_is_excluded: bool = False
+    partial_response: bool = False
+    _is_forbidden: bool = False
 
     def __init__(
         self,
@@ -163,26 +181,62 @@ class IdentityResponder:
     ) -> None:
         self.app = app
         self.minimum_size = minimum_size
+        self.send: Send = unattached_send
         self.exclude_content_types: tuple[str, ...] = (
             exclude_content_types
             if exclude_content_types is DEFAULT_EXCLUDED_CONTENT_TYPES
             else _normalised(exclude_content_types)
         )
-        self.send = unattached_send
-        self.initial_message = {}
-        self.started: bool = False
-        self.content_encoding_set: bool = False
-        self.content_type_is_excluded: bool = False
-        self.partial_response: bool = False
-        self._is_forbidden = False
+        self._excludes = Memo(partial(_is_excluded, excluded=self.exclude_content_types))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run as an ASGI application, for one request."""
         self.send = send
         await self.app(scope, receive, self.send_with_compression)
 
-    @property
-    def _is_left_alone(self) -> bool:
+    @hands_on
+    def send_with_compression(self, message: Message) -> Awaitable[None]:
+        """Take a message of the application."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.initial_message = message
+            if not self._leaves_alone(message):
+                return _nothing()
+            self.started = True
+        elif kind == "http.response.body":
+            if not (
+                self.content_encoding_set
+                or self.content_type_is_excluded
+                or self.partial_response
+                or self._is_forbidden
+            ):
+                is_complete = not self.started and not message.get("more_body", False)
+                if is_complete and len(message.get("body", b"")) < self.minimum_size:
+                    return self._send_whole(message)
+                return self._send_piece(message)
+        elif kind == "http.response.pathsend":
+            if not self.started:
+                return self._send_whole(message)
+        elif kind not in ("http.response.early_hint", "http.response.trailers"):
+            return _nothing()
+        return self.send(message)
+
+    def _leaves_alone(self, start: Message) -> bool:
+        """Note what the start of a response says that it is to be left alone for, if anything."""
+        content_type: bytes | None = None
+        for name, value in start.get("headers", ()):
+            # PERF: S11, most headers tell nothing.
+            if name in _TELLING:
+                if name == b"content-type":
+                    content_type = value if content_type is None else content_type
+                elif name == b"content-encoding":
+                    self.content_encoding_set = True
+                elif self.strict and self._forbids_compression(name, value):
+                    self._is_forbidden = True
+        if self._excludes[content_type or b""]:
+            self.content_type_is_excluded = True
+        if start["status"] == 206:
+            self.partial_response = True
         return (
             self.content_encoding_set
             or self.content_type_is_excluded
@@ -190,44 +244,23 @@ class IdentityResponder:
             or self._is_forbidden
         )
 
-    async def send_with_compression(self, message: Message) -> None:
-        """Take a message of the application."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            headers = Headers(raw=message.get("headers", []))
-            content_type: str = headers.get("content-type", "")
-            self.initial_message = message
-            self.content_encoding_set = "content-encoding" in headers
-            self.content_type_is_excluded = _is_excluded(content_type, self.exclude_content_types)
-            self.partial_response = message["status"] == 206
-            if self.strict:
-                self._is_forbidden = _forbids_transforming(headers) or (
-                    "set-cookie" in headers and not self.compress_with_cookies
-                )
-            if self._is_left_alone:
-                self.started = True
-                await self.send(message)
-        elif kind == "http.response.body":
-            await self._send_body(message)
-        elif kind == "http.response.pathsend":
-            if not self.started:
-                self.started = True
-                await self.send(self.initial_message)
-            await self.send(message)
-        elif kind in ("http.response.early_hint", "http.response.trailers"):
-            await self.send(message)
+    def _forbids_compression(self, name: bytes, value: bytes) -> bool:
+        """Say whether a header forbids it where RFC 9110 is followed in full."""
+        if name == b"cache-control":
+            # RFC 9111, section 5.2.2.6: a response that is to arrive as it is.
+            directives = value.lower().split(b",")
+            return any(directive.strip() == b"no-transform" for directive in directives)
+        return name == b"set-cookie" and not self.compress_with_cookies
 
-    async def _send_body(self, message: Message) -> None:
-        if self._is_left_alone:
-            await self.send(message)
-            return
+    async def _send_whole(self, message: Message) -> None:
+        """Send what follows the start and ends the response, which stays as it is."""
+        self.started = True
+        await self.send(self.initial_message)
+        await self.send(message)
+
+    async def _send_piece(self, message: Message) -> None:
         body = message.get("body", b"")
         more_body = message.get("more_body", False)
-        if not self.started and not more_body and len(body) < self.minimum_size:
-            self.started = True
-            await self.send(self.initial_message)
-            await self.send(message)
-            return
         compressed = await self.apply_compression(body, more_body=more_body)
         if not self.started:
             self.started = True
@@ -262,6 +295,9 @@ class GZipResponder(IdentityResponder):
 
     content_encoding: str | None = "gzip"
 
+    _compressor: Compressor | None = None
+    _done_here = 0
+
     def __init__(
         self,
         app: ASGIApp,
@@ -274,8 +310,6 @@ class GZipResponder(IdentityResponder):
         super().__init__(app, minimum_size, exclude_content_types=exclude_content_types)
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
-        self._compressor: Compressor | None = None
-        self._done_here = 0
 
     @property
     def compressor(self) -> Compressor:
@@ -305,23 +339,31 @@ class GZipResponder(IdentityResponder):
         return self.compressor.compress(body) + self.compressor.flush(mode)
 
 
+def _attach(responder: IdentityResponder, send: Send) -> None:
+    """Make a responder that has its settings from its class."""
+    responder.send = send
+
+
 async def unattached_send(message: Message) -> NoReturn:
     """Stand in for the send channel of a responder that was not called yet."""
     raise RuntimeError("send awaitable not set")
 
 
-def _forbids_transforming(headers: Headers) -> bool:
-    """Say whether a response is to arrive as it is (RFC 9111, section 5.2.2.6)."""
-    directives = ",".join(headers.getlist("cache-control")).split(",")
-    return any(directive.strip().lower() == "no-transform" for directive in directives)
+async def _nothing() -> None:
+    """Do what there is to do for a message that is not handed on."""
+
+
+# PERF: S11, there are few browsers, and each says the same all the time.
+_WANTS_GZIP: Final = Memo[bytes, bool](lambda header: takes_gzip(header.decode("latin-1")))
+_NAMES_GZIP: Final = Memo[bytes, bool](lambda header: b"gzip" in header)
 
 
 def _normalised(content_types: Iterable[str]) -> tuple[str, ...]:
     return tuple(content_type.split(";")[0].strip().lower() for content_type in content_types)
 
 
-def _is_excluded(content_type: str, excluded: tuple[str, ...]) -> bool:
-    essence = content_type.partition(";")[0].strip().lower()
+def _is_excluded(content_type: bytes, excluded: tuple[str, ...]) -> bool:
+    essence = content_type.partition(b";")[0].decode("latin-1").strip().lower()
     return (
         essence in excluded
         or f"{essence.partition('/')[0]}/*" in excluded
