@@ -156,7 +156,7 @@ def test_its_own_tests_pass_under_the_plugin() -> None:
 
 
 def test_the_index_leaves_out_only_what_would_say_no() -> None:
-    """Fails, too, where FastAPI's code is not the one that was read: see `_routing/foreign.py`."""
+    """Fails, too, if FastAPI's code is not the one that was read: see `fingerprints.py`."""
     result = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "bolide.pytest_plugin", "--as-starlette"),
@@ -168,4 +168,4 @@ def test_the_index_leaves_out_only_what_would_say_no() -> None:
         text=True,
         check=False,
     )
-    assert "5 passed" in result.stdout, result.stdout + result.stderr
+    assert "6 passed" in result.stdout, result.stdout + result.stderr

@@ -4,8 +4,8 @@ RULES
 
 - Only a `matches` that can never say yes where the one above it says no may be left unasked; any
   other is asked in its turn.
-- Only code that somebody has read counts as known. It is recognised by where it is, and by the
-  fingerprint of all that it uses. Any other version of it is asked, and walks, as it always did.
+- Only code that somebody has read counts as known (`fingerprints`). Any other version of it is
+  asked, and walks, as it always did.
 
 THEORY OF OPERATION
 
@@ -25,51 +25,24 @@ nothing, so here is what was read of it (0.165):
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cache
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import takewhile
-from types import CodeType, FunctionType, MethodType
+from types import MethodType
 from typing import Any, Final
 
 from bolide._routing.base import BaseRoute, PatternRoute
+from bolide._routing.fingerprints import is_known
 from bolide._routing.pattern import Pattern, parse
 from bolide.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["NarrowWalk", "fingerprint", "holds_context", "index_pattern", "narrowed"]
-
-_FASTAPI: Final = "fastapi.routing"
-
-# By name, the fingerprints of the versions that were read.
-_MATCHES: Final = {
-    "APIRoute.matches": {"2a64dda0fb1d51e2"},
-    "APIWebSocketRoute.matches": {"d4817d8672b756ba"},
-}
-_CONTEXT: Final = {"_get_scope_effective_route_context": {"a6e09bf1099da5b2"}}
-_WALKS: Final = {"APIRouter.app": {"15e03bca7afa3d7b"}}
-
-
-@cache
-def fingerprint(code: CodeType) -> str:
-    """Say in a few letters what a function uses: names, variables, texts, and in which order.
-
-    It is the same in all versions of Python, which the code that they make of it is not.
-    """
-    # Some versions have small numbers, and None, elsewhere. A function inside has an address in its
-    # `repr`, so that whoever has one is never known.
-    texts = [repr(const) for const in code.co_consts if not isinstance(const, int | None)]
-    parts = [code.co_names, code.co_varnames, code.co_freevars, *texts]
-    return sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _is_known(function: object, known: Mapping[str, Collection[str]]) -> bool:
-    return (
-        isinstance(function, FunctionType)
-        and function.__module__ == _FASTAPI
-        and not function.__defaults__
-        and not function.__kwdefaults__
-        and fingerprint(function.__code__) in known.get(function.__qualname__, ())
-    )
+__all__ = [
+    "NarrowWalk",
+    "holds_context",
+    "index_pattern",
+    "narrowed",
+    "only_narrows",
+    "pattern_of",
+]
 
 
 def index_pattern(route: PatternRoute) -> Pattern | None:
@@ -78,19 +51,26 @@ def index_pattern(route: PatternRoute) -> Pattern | None:
     Args:
         route: A route whose `matches` is not ours.
     """
-    if not _only_narrows(route):
-        return None
-    # The constructor of the class may not have called ours.
-    pattern = getattr(route, "pattern", None)
-    if pattern is None:
+    return pattern_of(route) if only_narrows(route) else None
+
+
+def pattern_of(route: object) -> Pattern | None:
+    """Give the pattern of whatever goes by `path` and `path_regex`, if they belong together.
+
+    The constructor of a class may not have called ours.
+    """
+    path: Any = getattr(route, "path", None)
+    for source in (path, f"{path}/{{path:path}}"):
         try:
-            pattern = parse(getattr(route, "path", ""))
+            pattern = parse(source)
         except (AssertionError, TypeError, ValueError, re.error):
-            return None
-    return pattern if pattern.describes(getattr(route, "path_regex", None)) else None
+            continue
+        if pattern.describes(getattr(route, "path_regex", None)):
+            return pattern
+    return None
 
 
-def _only_narrows(route: PatternRoute) -> bool:
+def only_narrows(route: PatternRoute) -> bool:
     """Say whether each `matches` on the way up to ours can only turn a yes into a no."""
     classes = [cls for cls in type(route).__mro__ if "matches" in vars(cls)]
     # The object may have one of its own.
@@ -105,10 +85,13 @@ def _promises(cls: type) -> bool:
 
 
 def _is_transparent(matches: object) -> bool:
-    if not _is_known(matches, _MATCHES):
+    if not is_known(matches, "APIRoute.matches", "APIWebSocketRoute.matches"):
         return False
     names: dict[str, Any] = getattr(matches, "__globals__", {})
-    return all(_is_known(names.get(name), {name: known}) for name, known in _CONTEXT.items())
+    return is_known(names.get(_CONTEXT), _CONTEXT)
+
+
+_CONTEXT: Final = "_get_scope_effective_route_context"
 
 
 def holds_context(scope: Scope) -> bool:
@@ -124,7 +107,7 @@ def narrowed(app: ASGIApp, candidates: Callable[[Scope], list[BaseRoute]]) -> AS
         app: The bound method of the router.
         candidates: What gives the routes that can match a scope, with either form of its path.
     """
-    if isinstance(app, MethodType) and _is_known(app.__func__, _WALKS):
+    if isinstance(app, MethodType) and is_known(app.__func__, "APIRouter.app"):
         return NarrowWalk(app, candidates)
     return app
 

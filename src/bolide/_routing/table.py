@@ -44,10 +44,17 @@ from bolide._routing.base import (
     get_route_path,
 )
 from bolide._routing.foreign import holds_context, index_pattern
+from bolide._routing.included import Watch, included_patterns
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
-from bolide.convertors import CONVERTOR_TYPES, ConvertorMismatch, PathConvertor, StringConvertor
+from bolide.convertors import (
+    CONVERTOR_TYPES,
+    Convertor,
+    ConvertorMismatch,
+    PathConvertor,
+    StringConvertor,
+)
 from bolide.types import Scope
 
 __all__ = [
@@ -164,7 +171,7 @@ class _PatternEntry:
 
     Attributes:
         position: The place.
-        route: The route.
+        route: The route; a `PatternRoute`, if its pattern decides.
         decides: Whether its pattern says all that `matches` would say.
         is_plain: See `PatternRoute.is_plain`; not where the pattern does not decide.
         conversions: What has to be made of the text of its parameters.
@@ -172,14 +179,15 @@ class _PatternEntry:
 
     __slots__ = ("conversions", "decides", "is_plain", "position", "route")
 
-    def __init__(self, position: int, route: PatternRoute, decides: bool) -> None:
+    def __init__(self, position: int, route: Any, decides: bool) -> None:
         self.position = position
         self.route = route
         self.decides = decides
         self.is_plain = decides and route.is_plain and _groups_are_parameters(route)
+        convertors: dict[str, Convertor[Any]] = route.param_convertors if decides else {}
         self.conversions = [
             (name, convertor.convert)
-            for name, convertor in (route.param_convertors.items() if decides else ())
+            for name, convertor in convertors.items()
             if type(convertor).convert not in _TEXT
         ]
 
@@ -295,6 +303,16 @@ class _Node:
         return found
 
 
+def _patterns_of(route: BaseRoute, watch: Watch) -> tuple[list[Pattern] | None, bool]:
+    """Give the patterns without which a route says no, and whether they say all it would."""
+    if not isinstance(route, PatternRoute):
+        return included_patterns(route, watch), False
+    if route.goes_by_pattern:
+        return [route.pattern], True
+    pattern = index_pattern(route)
+    return (None if pattern is None else [pattern]), False
+
+
 class IndexedTable(LinearTable):
     """Gives the answers of `LinearTable`, at a cost that does not grow with the routes."""
 
@@ -311,6 +329,7 @@ class IndexedTable(LinearTable):
         self._opaque: list[_Entry] = []
         self._first_opaque: float = math.inf
         self._has_foreign = False
+        self._watch = Watch()
 
     def shortcut(self, scope: Scope) -> PatternRoute | Missing | None:
         """Give the route that takes an HTTP request at first sight, and add to the scope.
@@ -320,7 +339,7 @@ class IndexedTable(LinearTable):
             path. Or None, which says nothing: it takes a second look. Then the scope is as it was.
         """
         # PERF: S1, S3.
-        if self._version != self.routes.version:
+        if self._version != self.routes.version or (self._has_foreign and self._watch.has_changed):
             self._build()
         method = scope["method"]
         if method == "HEAD" or (self._has_foreign and holds_context(scope)):
@@ -345,7 +364,7 @@ class IndexedTable(LinearTable):
         for entry in entries:
             if not entry.is_plain or entry.position > self._first_opaque:
                 return None
-            route = entry.route
+            route: PatternRoute = entry.route
             match = route.path_regex.match(path)
             if match is None:
                 continue
@@ -370,7 +389,7 @@ class IndexedTable(LinearTable):
 
     def match(self, scope: Scope) -> Found | WrongMethod | None:
         """Give the route that takes a request, if there is one."""
-        if self._version != self.routes.version:
+        if self._version != self.routes.version or (self._has_foreign and self._watch.has_changed):
             self._build()
         if self._has_foreign and holds_context(scope):
             return super().match(scope)
@@ -410,7 +429,7 @@ class IndexedTable(LinearTable):
 
     def candidates(self, scope: Scope) -> list[BaseRoute]:
         """Give all routes that can match the path of a request, and perhaps more, in order."""
-        if self._version != self.routes.version:
+        if self._version != self.routes.version or (self._has_foreign and self._watch.has_changed):
             self._build()
         if self._has_foreign and holds_context(scope):
             return super().candidates(scope)
@@ -418,7 +437,7 @@ class IndexedTable(LinearTable):
 
     def either_form(self, scope: Scope) -> list[BaseRoute]:
         """Do what `candidates` does, for the path with and without a slash at its end at once."""
-        if self._version != self.routes.version:
+        if self._version != self.routes.version or (self._has_foreign and self._watch.has_changed):
             self._build()
         if self._has_foreign and holds_context(scope):
             return super().candidates(scope)
@@ -450,27 +469,24 @@ class IndexedTable(LinearTable):
         literals: dict[str, list[_PatternEntry]] = {}
         trie = _Node()
         opaque: list[_Entry] = []
-        has_foreign = False
+        has_foreign, watch = False, Watch()
         for position, route in enumerate(self.routes):
-            pattern, decides = None, False
-            if isinstance(route, PatternRoute):
-                decides = route.goes_by_pattern
-                pattern = route.pattern if decides else index_pattern(route)
-            if not isinstance(route, PatternRoute) or pattern is None:
+            patterns, decides = _patterns_of(route, watch)
+            if patterns is None:
                 opaque.append(_Entry(position, route))
                 continue
             entry = _PatternEntry(position, route, decides)
             has_foreign = has_foreign or not decides
-            if isinstance(route, EndpointRoute) and not pattern.convertors:
-                literals.setdefault(pattern.source, []).append(entry)
-            else:
-                trie.add(pattern, entry)
+            for pattern in patterns:
+                if pattern.convertors:
+                    trie.add(pattern, entry)
+                else:
+                    literals.setdefault(pattern.source, []).append(entry)
         for path, entries in literals.items():
             entries += trie.find(path)
             entries.sort(key=_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
         self._first_opaque = opaque[0].position if opaque else math.inf
-        self._has_foreign = has_foreign
         # Where the first route of a path is a plain one with nothing opaque before it.
         self._plain = {}
         for path, entries in literals.items():
@@ -480,4 +496,5 @@ class IndexedTable(LinearTable):
                     self._plain[path] = route
         self._by_prefix = dict(trie.prefixes())
         self._by_first = dict(trie.mounts())
+        self._has_foreign, self._watch = has_foreign, watch
         self._version = version
