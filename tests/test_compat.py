@@ -297,15 +297,16 @@ def test_nobody_is_named_where_nobody_holds_anything(late: Late) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "needs"), [("migrate-from-starlette", "httpx2"), ("fastapi-on-bolide", "fastapi")]
+    ("page", "number", "needs"),
+    [("migrate-from-starlette", 3, "httpx2"), ("fastapi-on-bolide", 2, "fastapi")],
 )
-def test_the_examples_of_the_documentation_run(page: str, needs: str) -> None:
+def test_the_examples_of_the_documentation_run(page: str, number: int, needs: str) -> None:
     # In a process of their own: an alias is for a process.
     if importlib.util.find_spec(needs) is None:
         pytest.skip(f"{needs} is not installed")
     text = (ROOT / "docs" / "howto" / f"{page}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == number
     said = run("\n".join(blocks)).stdout
     assert said == ("bolide.applications\n" if needs == "fastapi" else "")
 

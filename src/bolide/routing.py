@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from sys import intern
 from types import MethodType
 from typing import Any, ClassVar, Final, Literal, cast
 
@@ -27,7 +26,6 @@ from bolide._async import is_async_callable
 from bolide._data.url import URLPath
 from bolide._dispatch import (
     FunctionEndpoint,
-    refuse_method,
     reject,
     request_response,
     websocket_session,
@@ -38,21 +36,20 @@ from bolide._exports import publish
 from bolide._routing import lifespan as _lifespan
 from bolide._routing.base import (
     BaseRoute,
-    EndpointRoute,
     Match,
     NoMatchFound,
     PatternRoute,
     check_path,
     get_name,
     get_route_path,
-    is_function,
 )
 from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
 from bolide._routing.methods import ForHead, look_at_method
 from bolide._routing.nested import STATES_KEY, overlaid, with_what_is_nested
 from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
-from bolide._routing.reverse import child_name, endpoint_url, find_url_path, search_url_path
+from bolide._routing.reverse import child_name, find_url_path, search_url_path
+from bolide._routing.route import Route
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SlashMode, check_slash_mode, redirect_to, slash_mode
 from bolide._routing.table import MISSING, Found, IndexedTable, Redirect, WrongMethod
@@ -102,95 +99,6 @@ def replace_params(
 ) -> tuple[str, dict[str, str]]:
     """Fill parameters into a path; give it, and the parameters that had no place in it."""
     return fill(path, param_convertors, path_params)
-
-
-class Route(EndpointRoute):
-    """A path of HTTP requests.
-
-    Args:
-        path: The pattern of the path, such as `/users/{id:int}`.
-        endpoint: A function, async or blocking, that takes a `Request` and returns a response;
-            or any ASGI application, such as a class of `HTTPEndpoint`.
-        methods: The methods that it takes; GET brings HEAD with it. By default GET for a
-            function, and any method for an application.
-        name: What `url_path_for` finds it by; by default the name of the endpoint.
-        include_in_schema: Whether a schema generator shall mention it.
-        middleware: Middleware around this route alone, the first one outermost.
-        max_body_size: The largest request body that it takes, in bytes.
-        exception_handlers: Handlers for this route alone, which come before those further out.
-        limits: Limits for this route alone, by name, such as `{"max_json_depth": 10}`. Of those
-            that `Policy` has, all that begin with `max_form_` and `max_json_`, `max_buffer_size`,
-            `max_endpoint_threads` (which are threads of its own, then), `max_waiting_endpoints`.
-
-    Raises:
-        AssertionError: The path does not begin with a slash, or a convertor is not registered.
-        TypeError: There is no such limit.
-        ValueError: A parameter is named twice.
-    """
-
-    scope_types: ClassVar[tuple[str, ...]] = ("http",)
-
-    name: str
-
-    def __init__(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        *,
-        methods: Collection[str] | None = None,
-        name: str | None = None,
-        include_in_schema: bool = True,
-        middleware: Sequence[Middleware] | None = None,
-        max_body_size: int | None = None,
-        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
-        limits: LimitOptions | None = None,
-    ) -> None:
-        check_path(path)
-        self.path = path
-        self.endpoint = endpoint
-        self.name = get_name(endpoint) if name is None else name
-        self.include_in_schema = include_in_schema
-        if is_function(endpoint):
-            self.app: ASGIApp = request_response(endpoint)
-            methods = ["GET"] if methods is None else methods
-        else:
-            self.app = endpoint
-        self.app = add_layers(self.app, middleware, exception_handlers, max_body_size, limits)
-        self.methods = None
-        if methods is not None:
-            # One string for all routes, instead of one for each.
-            self.methods = {intern(method.upper()) for method in methods}
-            if "GET" in self.methods:
-                self.methods.add("HEAD")
-        self.follow(parse(path))
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Give the path for these parameters, if the name is this route's."""
-        return endpoint_url(self, self.name, name, path_params, protocol="http")
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether to call `app` is all that is left to do, once the route is known to be right."""
-        return self.handle == MethodType(_OWN_HANDLE[Route], self)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the endpoint, or refuse the method."""
-        if self.methods and scope["method"] not in self.methods:
-            await refuse_method(scope, sorted(self.methods))(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Route)
-            and self.path == other.path
-            and self.endpoint == other.endpoint
-            and self.methods == other.methods
-        )
-
-    def __repr__(self) -> str:
-        methods = sorted(self.methods or [])
-        return f"{type(self).__name__}(path={self.path!r}, name={self.name!r}, {methods=!r})"
 
 
 class Mount(PatternRoute):
@@ -274,7 +182,7 @@ class Mount(PatternRoute):
     @property
     def is_plain(self) -> bool:
         """Whether to call `app` is all that is left to do, once the route is known to be right."""
-        return self.handle == MethodType(_OWN_HANDLE[Mount], self)
+        return self.handle == MethodType(_MOUNT_HANDLE, self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the mounted application."""
@@ -493,9 +401,7 @@ def _is_original() -> bool:
 _CALL: Final = Router.__call__
 _APP: Final = Router.app
 _NOT_FOUND: Final = Router.not_found
-_OWN_HANDLE: Final[dict[type[BaseRoute], Callable[..., Any]]] = {
-    cls: cls.handle for cls in (Route, Mount)
-}
+_MOUNT_HANDLE: Final = Mount.handle
 
 
 publish(
@@ -505,6 +411,7 @@ publish(
         "Host",
         "Match",
         "NoMatchFound",
+        "Route",
         "WebSocketRoute",
         "get_name",
         "request_response",

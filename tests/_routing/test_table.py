@@ -28,6 +28,7 @@ from bolide._routing.table import (
     Redirect,
     WrongMethod,
 )
+from bolide.convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.routing import Host, Mount, Route, Router, WebSocketRoute
@@ -413,6 +414,28 @@ def test_what_is_found_at_first_sight_is_what_the_linear_table_finds(
     assert isinstance(expected, Found)
     assert expected.route is route
     assert added == {**scope, **expected.child_scope, "route": route}
+
+
+def test_a_convertor_with_groups_of_its_own_gives_no_more_parameters() -> None:
+    class Pair(Convertor[str]):
+        regex = "(?P<left>[a-z]+)-(?P<right>[a-z]+)"
+
+        def convert(self, value: str) -> str:
+            return value
+
+        def to_string(self, value: str) -> str:
+            return value
+
+    register_url_convertor("pair", Pair())
+    try:
+        table = IndexedTable(RouteList([get("/{p:pair}"), get("/x/{p:pair}/{n:int}")]))
+    finally:
+        del CONVERTOR_TYPES["pair"]
+    for path, params in (("/a-b", {"p": "a-b"}), ("/x/a-b/1", {"p": "a-b", "n": 1})):
+        scope = http(path)
+        found = table.shortcut(scope) or table.match(scope)
+        assert isinstance(found, Found)
+        assert found.child_scope["path_params"] == params
 
 
 def test_only_plain_routes_are_found_at_first_sight() -> None:

@@ -46,7 +46,7 @@ from bolide._routing.base import (
 from bolide._routing.pattern import TAIL, WILD, Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
-from bolide.convertors import ConvertorMismatch, PathConvertor, StringConvertor
+from bolide.convertors import CONVERTOR_TYPES, ConvertorMismatch, PathConvertor, StringConvertor
 from bolide.types import Scope
 
 __all__ = [
@@ -173,7 +173,7 @@ class _PatternEntry:
     def __init__(self, position: int, route: PatternRoute) -> None:
         self.position = position
         self.route = route
-        self.is_plain = route.is_plain
+        self.is_plain = route.is_plain and _groups_are_parameters(route)
         self.conversions = [
             (name, convertor.convert)
             for name, convertor in route.param_convertors.items()
@@ -181,6 +181,16 @@ class _PatternEntry:
         ]
 
 
+def _groups_are_parameters(route: PatternRoute) -> bool:
+    """Say whether an expression has no other groups; convertors of others may bring some."""
+    convertors = route.param_convertors
+    for convertor in convertors.values():
+        if _OURS.get(type(convertor)) != convertor.regex:
+            return route.path_regex.groupindex.keys() == convertors.keys()
+    return True
+
+
+_OURS: Final = {type(convertor): convertor.regex for convertor in CONVERTOR_TYPES.values()}
 _TEXT: Final = (StringConvertor.convert, PathConvertor.convert)
 
 _position = attrgetter("position")

@@ -24,7 +24,7 @@ from bolide._http.memo import Memo
 from bolide._http.origin import Origin, parse_origin
 from bolide._policy import policy_of
 from bolide.exceptions import BolideError
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import InnerApp, SendFilter, editable
 from bolide.responses import PlainTextResponse, Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -110,7 +110,7 @@ class CORSMiddleware:
         self._is_plain: bool = all(
             getattr(cls, name) is getattr(CORSMiddleware, name) for name in _OVERRIDABLE
         )
-        self.app = app
+        self.app: InnerApp = app
         self.allow_origins = allow_origins
         self.allow_methods: Collection[str] = ALL_METHODS if "*" in allow_methods else allow_methods
         self.allow_all_origins: bool = "*" in allow_origins
@@ -159,7 +159,8 @@ class CORSMiddleware:
             if "access-control-request-method" in headers:
                 return self.preflight_response(headers)(scope, receive, send)
         if self._is_plain:
-            return self.app(scope, receive, _CORSFilter(self, send, origin).__call__)
+            send_on = _CORSFilter(self, send, origin).__call__
+            return self.app.__call__(scope, receive, send_on)
         return self.simple_response(scope, receive, send, Headers(scope=scope))
 
     def _settle(self, *, safe: bool) -> None:

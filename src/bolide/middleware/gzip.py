@@ -40,7 +40,7 @@ from bolide._data.headers import find_header, header_values
 from bolide._http.accept_encoding import takes_gzip
 from bolide._http.memo import Memo
 from bolide._policy import policy_of
-from bolide.middleware._filter import editable
+from bolide.middleware._filter import InnerApp, editable
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DEFAULT_EXCLUDED_CONTENT_TYPES", "GZipMiddleware", "GZipResponder", "IdentityResponder"]
@@ -115,7 +115,7 @@ class GZipMiddleware:
         strict: bool | None = None,
         compress_with_cookies: bool = False,
     ) -> None:
-        self.app = app
+        self.app: InnerApp = app
         self.minimum_size = minimum_size
         self.compresslevel = compresslevel
         self.thread_minimum_size = thread_minimum_size
@@ -149,7 +149,7 @@ class GZipMiddleware:
         responder = kind(send)
         if strict:
             responder.strict = True
-        return self.app(scope, receive, responder.send_with_compression)
+        return self.app.__call__(scope, receive, responder.send_with_compression)
 
 
 class IdentityResponder:
@@ -210,7 +210,10 @@ class IdentityResponder:
                 or self.partial_response
                 or self._is_forbidden
             ):
-                return self._send_body(message)
+                is_complete = not self.started and not message.get("more_body", False)
+                if is_complete and len(message.get("body", b"")) < self.minimum_size:
+                    return self._send_whole(message)
+                return self._send_piece(message)
         elif kind == "http.response.pathsend":
             if not self.started:
                 return self._send_whole(message)
@@ -248,12 +251,6 @@ class IdentityResponder:
             directives = value.lower().split(b",")
             return any(directive.strip() == b"no-transform" for directive in directives)
         return name == b"set-cookie" and not self.compress_with_cookies
-
-    def _send_body(self, message: Message) -> Awaitable[None]:
-        if not self.started and not message.get("more_body", False):
-            if len(message.get("body", b"")) < self.minimum_size:
-                return self._send_whole(message)
-        return self._send_piece(message)
 
     async def _send_whole(self, message: Message) -> None:
         """Send what follows the start and ends the response, which stays as it is."""

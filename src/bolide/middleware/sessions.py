@@ -24,7 +24,7 @@ from bolide._data.secret import Secret
 from bolide._http.cookies import refuse_dropped, refuse_large, refuse_separators
 from bolide._policy import policy_of
 from bolide.exceptions import BolideError, MissingExtra
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import InnerApp, SendFilter, editable
 from bolide.requests import HTTPConnection
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -181,7 +181,7 @@ class SessionMiddleware:
         keys = [secret_key] if isinstance(secret_key, str | Secret) else list(secret_key)
         if not keys:
             raise ValueError("A session needs at least one secret key to be signed with.")
-        self.app = app
+        self.app: InnerApp = app
         attributes = {
             "name": session_cookie,
             "path": path,
@@ -243,7 +243,7 @@ class SessionMiddleware:
             payload = self._load(conn.cookies.get(self.session_cookie), session, safe=safe)
         scope["session"] = session
         send_on = _SessionFilter(self, send, session, scope, safe, payload).__call__
-        return self.app(scope, receive, send_on)
+        return self.app.__call__(scope, receive, send_on)
 
     def _load(self, cookie: str | None, session: Session, *, safe: bool) -> bytes | None:
         """Fill a session with what a cookie holds; give the JSON, None if it is not one of ours."""

@@ -12,6 +12,7 @@ from bolide._error_answers import error_answer
 from bolide._http.host import parse_host_header
 from bolide._http.memo import Memo
 from bolide.exceptions import HTTPException
+from bolide.middleware._filter import InnerApp
 from bolide.responses import RedirectResponse, Response
 from bolide.types import ASGIApp, Receive, Scope, Send
 
@@ -49,7 +50,7 @@ class TrustedHostMiddleware:
                 pattern.startswith("*") and pattern != "*" and not pattern.startswith("*.")
             ):
                 raise AssertionError(ENFORCE_DOMAIN_WILDCARD)
-        self.app = app
+        self.app: InnerApp = app
         self.allowed_hosts: list[str] = [pattern.lower() for pattern in allowed_hosts]
         self.allow_any: bool = "*" in self.allowed_hosts
         self.www_redirect = www_redirect
@@ -62,7 +63,7 @@ class TrustedHostMiddleware:
         host = _HOSTS[find_header(scope, b"host") or b""]
         # PERF: S11, most often it is in the list as it is.
         if host and (host in self.allowed_hosts or self._allows(host)):
-            return self.app(scope, receive, send)
+            return self.app.__call__(scope, receive, send)
         response: Response
         if host and self.www_redirect and f"www.{host}" in self.allowed_hosts:
             url = URL(scope=scope)
