@@ -92,9 +92,7 @@ def parts(face: str) -> Iterator[tuple[str, Run]]:
     from bolide.requests import Request
     from bolide.responses import PlainTextResponse
 
-    apps = Apps("bolide")
-    apps.Starlette = apps.name("applications", face)
-    app = apps.SCENARIOS[NAME]()
+    app = Apps("bolide", face).SCENARIOS[NAME]()
     by_hand(app, find(NAME))
     scope = find(NAME).scope
     inner = {**scope, "app": app}
