@@ -171,15 +171,17 @@ class Request(HTTPConnection[StateT]):
         if hasattr(self, "_body") or self._stream_consumed or type(self).stream is not _STREAM:
             return None
         inbox = self._shared_inbox()
-        if policy_of(self.scope).body_idle_seconds:
+        policy = policy_of(self.scope)
+        if policy.body_idle_seconds:
             body = await in_time(self.scope, inbox.whole)()
         else:
             body = await inbox.whole()
         if body is not None:
             self._stream_consumed = True
-            max_size = max_size_of(self.scope, limit)
-            if len(body) > max_size:
-                raise self._refused(max_size, limit)
+            if getattr(policy, limit) is not None:
+                max_size = max_size_of(self.scope, limit)
+                if len(body) > max_size:
+                    raise self._refused(max_size, limit)
         return body
 
     async def _gathered_body(self) -> bytes:
