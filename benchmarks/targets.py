@@ -64,8 +64,9 @@ What is left is about 460 bytecodes, half of whose instructions are the interpre
 Each public layer of Starlette (application, server errors, exceptions, router, request, response)
 keeps an object and a frame of its own, since users subclass, replace and call them. `Request` has
 to have `Mapping` among its bases, so its class has a metaclass, and CPython does not specialise
-calls of it. To fuse more was measured to bring less than 2 %. Next: the compiler of CPython 3.14
-and later, once it pays; nothing in Python source is known."""
+calls of it. To fuse more was measured to bring less than 2 %; see
+`docs/explanation/decisions/straight-way.md`. Next: nothing known in Python source; each layer less
+is an interface less. A compiler in CPython itself would take the interpreter's half."""
 
 _CODEC: Final = """\
 Next: nothing on `Starlette`, whose bytes have to stay; `Bolide` takes msgspec or orjson where they
