@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from bolide import _json_codec
 from bolide._json_codec import (
-    CODEC,
     STANDARD,
     JSONCodec,
     MsgspecCodec,
@@ -26,6 +25,7 @@ from bolide._json_codec import (
     StandardCodec,
     fastest_codec,
 )
+from bolide._settings import ACTIVE
 
 CODECS: dict[str, JSONCodec] = {
     "standard": STANDARD,
@@ -140,7 +140,7 @@ def test_nothing_fast_is_imported_before_it_is_asked_for() -> None:
 
 
 def test_the_codec_outside_of_any_application_is_the_standard_one() -> None:
-    assert CODEC.get() is STANDARD
+    assert ACTIVE.get().codec is STANDARD
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32"])

@@ -28,9 +28,9 @@ from bolide._http.cookie_header import parse_cookies
 from bolide._http.memo import Memo
 from bolide._inbox import LOST, Inbox, StreamConsumed
 from bolide._json_body import MalformedJSON, decode_json
-from bolide._json_codec import CODEC
 from bolide._policy import policy_of
 from bolide._replay import KeptBody, inbox_of
+from bolide._settings import ACTIVE
 from bolide.exceptions import HTTPException
 from bolide.types import Message, Receive, Scope, Send
 
@@ -210,7 +210,7 @@ class Request(HTTPConnection[StateT]):
         """
         if not hasattr(self, "_json"):
             body = await self.body()
-            codec = CODEC.get()
+            codec = ACTIVE.get().codec
             policy = policy_of(self.scope)
             if policy.refuse_bad_json:
                 self._json = decode_json(
