@@ -11,6 +11,7 @@ from benchmarks import (
     environments,
     inprocess,
     instructions,
+    layers,
     memory,
     plot,
     report,
@@ -20,7 +21,7 @@ from benchmarks import (
 )
 from benchmarks.peers import chosen
 
-PARTS = ("inprocess", "instructions", "startup", "memory", "scale", "wire")
+PARTS = ("inprocess", "instructions", "layers", "startup", "memory", "scale", "wire")
 
 
 def names(text: str) -> list[str]:
@@ -56,11 +57,13 @@ def main() -> None:
     partial = bool(given.only or given.frameworks)
     if "inprocess" in parts:
         inprocess.main(peers, given.rounds, given.only, partial)
-    if "instructions" in parts:
-        try:
+    try:
+        if "instructions" in parts:
             instructions.main(peers, given.only, partial)
-        except instructions.NoValgrind as error:
-            print(error)
+        if "layers" in parts:
+            layers.main(peers)
+    except instructions.NoValgrind as error:
+        print(error)
     if "startup" in parts:
         startup.main(peers, given.rounds, partial)
     if "memory" in parts:

@@ -46,20 +46,13 @@ def count(
 
     Raises:
         NoValgrind: It is not installed.
+        RuntimeError: It failed.
     """
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
-        raise NoValgrind("valgrind is not installed")
-    options = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    command = [valgrind, *options, python, "-m", "benchmarks.driver", framework, *scenarios]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env=environ(), timeout=seconds
+    output, collected = callgrind(
+        python, "benchmarks.driver", framework, *scenarios, seconds=seconds
     )
-    if done.returncode:
-        raise RuntimeError(f"{framework}: {done.stderr[-2000:]}")
-    collected = {process: int(number) for process, number in _COLLECTED.findall(done.stderr)}
     counted: dict[str, dict[str, float]] = {}
-    found = _CHILD.findall(done.stdout)
+    found = _CHILD.findall(output)
     for few, many in zip(found[::2], found[1::2], strict=True):
         scenario, kind, how, *_ = few
         requests = int(many[3]) - int(few[3])
@@ -68,6 +61,38 @@ def count(
         if kind == "own":
             counted[scenario]["loop"] = int(how == "loop")
     return counted
+
+
+def callgrind(
+    python: Path | str, module: str, *arguments: str, seconds: float = 1800
+) -> tuple[str, dict[str, int]]:
+    """Run a module under `callgrind`.
+
+    Args:
+        python: The interpreter.
+        module: What it runs.
+        arguments: What the module is told.
+        seconds: How long it may take.
+
+    Returns:
+        What the module printed, and the instructions of each process, by its id.
+
+    Raises:
+        NoValgrind: It is not installed.
+        RuntimeError: It failed.
+    """
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        raise NoValgrind("valgrind is not installed")
+    options = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    command = [valgrind, *options, python, "-m", module, *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environ(), timeout=seconds
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {arguments}: {done.stderr[-2000:]}")
+    collected = {process: int(number) for process, number in _COLLECTED.findall(done.stderr)}
+    return done.stdout, collected
 
 
 def main(peers: list[Peer], only: list[str] | None, partial: bool) -> None:

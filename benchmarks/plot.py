@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
-from benchmarks import results
+from benchmarks import layers, results
 from benchmarks.peers import PEERS, ROOT
 from benchmarks.scenarios import CURVES, SCENARIOS
 
@@ -25,6 +25,19 @@ COLOURS: Final = {
     "falcon": "#8e6fd1",
     "blacksheep": "#8a8f98",
     "quart": "#c4578f",
+}
+
+LAYERS: Final = {
+    "exchange": "#8a8f98",
+    "sending": "#3b82c4",
+    "endpoint": "#12a594",
+    "request": "#e5a13c",
+    "choosing": "#8e6fd1",
+    "ExceptionMiddleware": "#d9622b",
+    "ServerErrorMiddleware": "#c4578f",
+    "BodyKeeper": "#6a994e",
+    "DrainBoundary": "#b58b00",
+    "application": "#5b6ee1",
 }
 
 STYLE: Final = (
@@ -135,6 +148,53 @@ def curve(name: str, points: dict[str, Any]) -> Iterator[str]:
         yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in found)
 
 
+def peeled(figures: dict[str, Any], starlette: float | None) -> Iterator[str]:
+    """Draw a bar for raw ASGI, and for each face one that is made of its layers.
+
+    Args:
+        figures: What was counted for each face.
+        starlette: The instructions of Starlette, if they were counted.
+    """
+    left, right, top, row, bar = 140, 800, 40, 34, 20
+    names = layers.ordered(figures)
+    raw = next(iter(figures.values()))["raw"]
+    bars = [("raw ASGI", {"raw": raw})]
+    bars += [
+        (f"bolide: {face}", {name: found.get(name, 0) for name in names})
+        for face, found in figures.items()
+    ]
+    if starlette is not None:
+        bars.append(("Starlette itself", {"raw": starlette}))
+    longest = max(sum(parts.values()) for _, parts in bars)
+    yield text(20, 24, "Instructions of GET /, layer by layer; shorter is faster", "title")
+    for index, (label, parts) in enumerate(bars):
+        y = top + row * index
+        yield text(left - 12, y + 14, label, "end")
+        x = float(left)
+        for name, number in parts.items():
+            width = max(number, 0) / longest * (right - left)
+            # A gap between two parts, which shows on any page.
+            yield (
+                f'<rect x="{x:.1f}" y="{y}" width="{max(width - 1.5, 0):.1f}" height="{bar}"'
+                f' fill="{LAYERS.get(name, LAYERS["exchange"])}"/>'
+            )
+            x += width
+        yield text(x + 8, y + 14, f"{sum(parts.values()) / 1000:.0f}k")
+    y = top + row * len(bars) + 24
+    columns = [490.0 + 90 * index for index in range(len(figures))]
+    yield text(left, y, "in thousands, from the left to the right")
+    yield from (text(x, y, face, "end") for x, face in zip(columns, figures, strict=True))
+    for name in names:
+        y += 20
+        title = layers.TITLES.get(name, name).replace("`", "")
+        colour = LAYERS.get(name, LAYERS["exchange"])
+        yield f'<rect x="{left}" y="{y - 10}" width="11" height="11" fill="{colour}"/>'
+        yield text(left + 20, y, title)
+        for x, found in zip(columns, figures.values(), strict=True):
+            shown = f"{found[name] / 1000:.1f}" if name in found else "\N{EN DASH}"
+            yield text(x, y, shown, "end")
+
+
 def main() -> None:
     """Draw what was measured; leave alone what was not."""
     found = results.load()
@@ -143,6 +203,17 @@ def main() -> None:
         height = 74 + 26 * len(figures) + 30
         drawn = document(950, height, "Time per request by scenario", ratios(figures))
         (DIRECTORY / "benchmarks.svg").write_text(drawn, encoding="utf-8")
+    if "layers" in found:
+        figures = {face: found["layers"]["figures"][face] for face in layers.FACES}
+        counted = found.get("instructions", {}).get("figures", {}).get("S1", {})
+        height = 40 + 34 * (len(figures) + 2) + 24 + 20 * len(layers.ordered(figures)) + 16
+        drawn = document(
+            880,
+            height,
+            "Instructions of a request, layer by layer",
+            peeled(figures, counted.get("starlette", {}).get("own")),
+        )
+        (DIRECTORY / "benchmarks-layers.svg").write_text(drawn, encoding="utf-8")
     for name, points in found.get("scale", {}).get("figures", {}).items():
         label = f"Time per request against {CURVES[name][0]}"
         drawn = document(680, 390, label, curve(name, points))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import results
+from benchmarks import layers, results
 from benchmarks.peers import OWN_SERVERS, PEERS
 from benchmarks.scenarios import CURVES, SCENARIOS
-from benchmarks.targets import verdicts
+from benchmarks.targets import Verdict, verdicts
 
 FILE: Final = Path(__file__).with_name("RESULTS.md")
 
@@ -120,6 +120,29 @@ def instructions(part: dict[str, Any]) -> Iterator[str]:
     yield from table(["scenario", "raw", *map(title, who)], rows)
 
 
+def peeled(part: dict[str, Any]) -> Iterator[str]:
+    figures = {face: part["figures"][face] for face in layers.FACES}
+    yield "## Instructions of each layer, for S1 on bolide, in thousands"
+    yield ""
+    yield from circumstances(part)
+    raw = number(figures["Starlette"]["raw"] / 1000)
+    yield "From the inside out, for both faces of bolide. Raw ASGI does what the first two lines"
+    yield f"say, and makes its two headers, in {raw} thousand."
+    yield ""
+    names = {name: layers.TITLES.get(name, f"`{name}`") for name in layers.ordered(figures)}
+    rows = (
+        [
+            label,
+            *(
+                number(figures[face][name] / 1000) if name in figures[face] else ABSENT
+                for face in figures
+            ),
+        ]
+        for name, label in {**names, "whole": "the whole"}.items()
+    )
+    yield from table(["layer", *(f"`{face}`" for face in figures)], rows)
+
+
 def wire(part: dict[str, Any]) -> Iterator[str]:
     yield "## Over the wire, as a fraction of raw's requests per second"
     yield ""
@@ -207,6 +230,7 @@ def goals(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield NOISE
     yield ""
+    judged = list(verdicts(found))
     rows = (
         [
             verdict.what,
@@ -214,9 +238,23 @@ def goals(found: dict[str, Any]) -> Iterator[str]:
             f"{number(verdict.measured)}{verdict.unit}",
             "met" if verdict.met else "**missed**",
         ]
-        for verdict in verdicts(found)
+        for verdict in judged
     )
     yield from table(["target", "must be", "is", ""], rows)
+    yield from explained([verdict for verdict in judged if not verdict.met])
+
+
+def explained(missed: list[Verdict]) -> Iterator[str]:
+    """Say why targets were missed, and what could be tried next; one reason may be for several."""
+    targets: dict[str, list[str]] = {}
+    for verdict in missed:
+        if verdict.reason:
+            targets.setdefault(verdict.reason, []).append(verdict.what)
+    if targets:
+        yield "### Why some are missed, and the next idea"
+        yield ""
+        yield from (f"- **{'; '.join(what)}.** {reason}" for reason, what in targets.items())
+        yield ""
 
 
 def versions(found: dict[str, Any]) -> Iterator[str]:
@@ -237,6 +275,7 @@ def main() -> None:
     parts = {
         "inprocess": paired,
         "instructions": instructions,
+        "layers": peeled,
         "wire": wire,
         "scale": scale,
         "startup": startup,

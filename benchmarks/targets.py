@@ -59,6 +59,70 @@ BUILD_MILLISECONDS: Final = 1_000.0
 ROUTE_BYTES: Final = 4096.0
 
 
+_LAYERS: Final = """\
+What is left is about 460 bytecodes, half of whose instructions are the interpreter's own work.
+Each public layer of Starlette (application, server errors, exceptions, router, request, response)
+keeps an object and a frame of its own, since users subclass, replace and call them. `Request` has
+to have `Mapping` among its bases, so its class has a metaclass, and CPython does not specialise
+calls of it. To fuse more was measured to bring less than 2 %; see
+`docs/explanation/decisions/straight-way.md`. Next: nothing known in Python source; each layer less
+is an interface less. A compiler in CPython itself would take the interpreter's half."""
+
+_CODEC: Final = """\
+Next: nothing on `Starlette`, whose bytes have to stay; `Bolide` takes msgspec or orjson where they
+are installed, and is measured without them."""
+
+REASONS: Final[dict[str, str]] = {
+    "S1": _LAYERS,
+    "S3": _LAYERS,
+    "S4": _LAYERS,
+    "S4p": _LAYERS,
+    "S11n": _LAYERS,
+    "S2": f"""\
+Encoding takes what it takes raw, with the same codec of the standard library, and what is above it
+is S1. {_CODEC}""",
+    "S5": """\
+The layers of S1; then the same path with or without a slash at its end is looked up, and an
+`HTTPException` and its answer are made, which handlers of users could be given. Next: keep the
+answer for as long as nobody has registered a handler for it.""",
+    "S5h": "As S5: it does not grow with the routes.",
+    "S6": """\
+`Headers`, `QueryParams` and the cookies are objects with the whole interface of a mapping, made
+from the scope, and `Headers` searches the pairs of bytes anew at each access. Next: an index of the
+headers from the third access on.""",
+    "S7": f"""\
+To parse and to write takes three quarters of it, with the same codec as raw's. The limit leaves
+room for little more than the layers of S1, and the body has to be read as well. {_CODEC}""",
+    "S8": """\
+The layers of S1, a reader of the body that counts, limits on the fields, and a `FormData` that has
+to close its files. Next: no cancel scope where there is no file to close.""",
+    "S9": """\
+The body goes through `Request.stream`, an asynchronous generator that anybody may use, and each
+part of the form takes about 10 µs: its head is parsed, and an object made. Next: hand the pieces of
+the body to the parser without the generator.""",
+    "S11": """\
+The target was set with stubs. CORS, GZip, sessions and hosts each read headers of the request, and
+the first three have to see the start of the response before it leaves. Next: headers of the
+request that are looked up once for all layers.""",
+    "S12": """\
+The asynchronous generator of the user alone takes 1.9 of raw, and each piece is one `send` more.
+Next: nothing; a stream that comes as a list of bytes is not a stream.""",
+    "S14": """\
+The way to a thread and back is most of it, and AnyIO's threads are kept: see
+`docs/explanation/decisions/threads.md`. Next: a quicker `run_sync` in AnyIO itself.""",
+    "S15": """\
+Jinja2 alone takes two thirds of what Starlette takes for the page, so next to nothing is left for a
+framework. Next: nothing here; keep pages that are the same for everybody.""",
+    "S16": """\
+Each mount matches a pattern of its own and writes its part of the scope (`root_path`,
+`path_params`, `app_root_path`), which applications inside may read. Next: one pattern for a chain
+of mounts with nothing but plain routers between them.""",
+}
+"""Why a target is missed, and what could be tried next; said only where it is.
+
+A key is all that `Verdict.what` says, or the scenario that it begins with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A target, and what was measured."""
@@ -72,6 +136,13 @@ class Verdict:
     @property
     def met(self) -> bool:
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    @property
+    def reason(self) -> str:
+        """Why it is missed, if it is; empty where nobody has said so."""
+        scenario = self.what.replace(",", " ").split()[0]
+        reason = REASONS.get(self.what, REASONS.get(scenario, ""))
+        return reason.replace("\n", " ")
 
 
 def verdicts(found: dict[str, Any]) -> Iterator[Verdict]:

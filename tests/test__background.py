@@ -14,7 +14,8 @@ import pytest
 from bolide._background import run_background
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import BOLIDE, STARLETTE, Policy
-from bolide._threads import LIMITS, ThreadLimits, endpoint_limiter
+from bolide._settings import ACTIVE, Settings
+from bolide._threads import ThreadLimits, endpoint_limiter
 from bolide.background import BackgroundTask, BackgroundTasks
 from bolide.types import Scope
 
@@ -145,7 +146,7 @@ async def test_a_thread_is_not_waited_for() -> None:
 
 
 async def test_a_thread_counts_against_the_limit_of_endpoints() -> None:
-    token = LIMITS.set(ThreadLimits(BOLIDE.changed({"max_endpoint_threads": 1})))
+    token = ACTIVE.set(Settings(limits=ThreadLimits(BOLIDE.changed({"max_endpoint_threads": 1}))))
     try:
         counts: list[float] = []
 
@@ -158,4 +159,4 @@ async def test_a_thread_counts_against_the_limit_of_endpoints() -> None:
         await run_background(BackgroundTask(count), scope_of(BOLIDE, draining))
         assert counts == [0]
     finally:
-        LIMITS.reset(token)
+        ACTIVE.reset(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import re
 import subprocess
 import sys
 import uuid
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 
 from bolide import _json_codec
 from bolide._json_codec import (
-    CODEC,
     STANDARD,
     JSONCodec,
     MsgspecCodec,
@@ -25,6 +25,7 @@ from bolide._json_codec import (
     StandardCodec,
     fastest_codec,
 )
+from bolide._settings import ACTIVE
 
 CODECS: dict[str, JSONCodec] = {
     "standard": STANDARD,
@@ -139,4 +140,17 @@ def test_nothing_fast_is_imported_before_it_is_asked_for() -> None:
 
 
 def test_the_codec_outside_of_any_application_is_the_standard_one() -> None:
-    assert CODEC.get() is STANDARD
+    assert ACTIVE.get().codec is STANDARD
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("text", ["1", "[]", '"é"', '{"a": [1]}', '{"a": '])
+def test_the_standard_codec_reads_what_the_standard_library_reads(text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    try:
+        expected: Any = json.loads(data)
+    except ValueError as exc:
+        with pytest.raises(type(exc), match=re.escape(str(exc))):
+            STANDARD.loads(data)
+    else:
+        assert STANDARD.loads(data) == expected

@@ -10,7 +10,8 @@ import pytest
 
 from bolide._limited_file import LimitedFile
 from bolide._policy import Policy
-from bolide._threads import LIMITS, ThreadLimits, file_limiter, run_file
+from bolide._settings import ACTIVE, Settings
+from bolide._threads import ThreadLimits, file_limiter, run_file
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ class Noting(io.BytesIO):
 
 
 async def test_each_operation_takes_one_of_the_threads_for_files() -> None:
-    before = LIMITS.set(ThreadLimits.of(Policy(max_file_threads=1)))
+    before = ACTIVE.set(Settings(limits=ThreadLimits.of(Policy(max_file_threads=1))))
     try:
         noting = Noting(b"0123456789")
         file = LimitedFile(noting, run_file)
@@ -51,5 +52,5 @@ async def test_each_operation_takes_one_of_the_threads_for_files() -> None:
         assert await file.read() == b"89"
         await file.aclose()
     finally:
-        LIMITS.reset(before)
+        ACTIVE.reset(before)
     assert noting.taken == [(what, 1) for what in ("seek", "seek", "read", "read", "close")]

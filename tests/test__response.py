@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bolide._exchange import Exchange
-from bolide._policy import ACTIVE, Policy
+from bolide._policy import Policy
 from bolide._response import (
     BODILESS,
     HTMLResponse,
@@ -23,6 +23,7 @@ from bolide._response import (
     denial,
     without_body,
 )
+from bolide._settings import ACTIVE, Settings
 from bolide.background import BackgroundTask
 from bolide.testclient import TestClient
 from bolide.types import Message, Scope
@@ -554,14 +555,14 @@ def test_a_header_that_would_end_is_refused(headers: dict[str, str]) -> None:
 def test_the_policy_that_is_active_says_which_cookies_may_be_set() -> None:
     response = Response()
     response.set_cookie("a", "x" * 5000, samesite="none")
-    token = ACTIVE.set(Policy(check_cookies=True))
+    token = ACTIVE.set(Settings(Policy(check_cookies=True)))
     try:
         response.set_cookie("b", "x" * 5000)
         with pytest.raises(ValueError, match="'c' has to be Secure"):
             response.set_cookie("c", samesite="none")
         with pytest.raises(ValueError, match="'__Host-c' has to be Secure"):
             response.delete_cookie("__Host-c")
-        ACTIVE.set(Policy(max_cookie_size=4093))
+        ACTIVE.set(Settings(Policy(max_cookie_size=4093)))
         response.set_cookie("d", samesite="none")
         with pytest.raises(ValueError, match="'e' takes 5"):
             response.set_cookie("e", "x" * 5000)

@@ -17,8 +17,8 @@ import pytest
 from bolide import _threads
 from bolide._limited_file import LimitedFile
 from bolide._policy import Policy
+from bolide._settings import ACTIVE, Settings
 from bolide._threads import (
-    LIMITS,
     ThreadLimits,
     endpoint_limiter,
     file_limiter,
@@ -39,9 +39,9 @@ pytestmark = pytest.mark.anyio
 def limits() -> Any:
     """Limits of one thread for endpoints, and of two for files, that are in force."""
     limits = ThreadLimits.of(Policy(max_endpoint_threads=1, max_file_threads=2))
-    before = LIMITS.set(limits)
+    before = ACTIVE.set(Settings(limits=limits))
     yield limits
-    LIMITS.reset(before)
+    ACTIVE.reset(before)
 
 
 class Gate:
@@ -74,7 +74,7 @@ async def test_calls_have_their_arguments_and_results(limits: Any) -> None:
 
 
 async def test_without_limits_there_is_no_limiter_but_that_of_anyio() -> None:
-    assert LIMITS.get() is None
+    assert ACTIVE.get().limits is None
     assert endpoint_limiter() is None
     assert file_limiter() is None
     assert ThreadLimits.of(Policy()) is None
@@ -91,11 +91,11 @@ async def test_without_limits_there_is_no_limiter_but_that_of_anyio() -> None:
 async def test_each_limit_is_there_if_it_is_set(
     policy: Policy, endpoints: int | None, files: int | None
 ) -> None:
-    before = LIMITS.set(ThreadLimits.of(policy))
+    before = ACTIVE.set(Settings(limits=ThreadLimits.of(policy)))
     try:
         limiters = endpoint_limiter(), file_limiter()
     finally:
-        LIMITS.reset(before)
+        ACTIVE.reset(before)
     assert [limiter and limiter.total_tokens for limiter in limiters] == [endpoints, files]
 
 
@@ -109,7 +109,7 @@ def test_each_event_loop_has_its_own(anyio_backend: str) -> None:
     found = []
 
     async def look() -> None:
-        LIMITS.set(limits)
+        ACTIVE.set(Settings(limits=limits))
         found.append(endpoint_limiter())
 
     for _ in range(2):
@@ -142,11 +142,11 @@ async def test_no_more_run_than_the_limit(limits: Any) -> None:
 @pytest.mark.parametrize("limited", [False, True])
 async def test_a_call_holds_a_token_as_long_as_it_runs(limited: bool) -> None:
     limits = ThreadLimits.of(Policy(max_endpoint_threads=2)) if limited else None
-    before = LIMITS.set(limits)
+    before = ACTIVE.set(Settings(limits=limits))
     try:
         limiter = endpoint_limiter() or anyio.to_thread.current_default_thread_limiter()
     finally:
-        LIMITS.reset(before)
+        ACTIVE.reset(before)
     gate = Gate()
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(run_in_thread, gate, limiter)
@@ -255,7 +255,7 @@ async def test_a_file_is_read(limited: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     await anyio.Path(path).write_bytes(b"0123456789")
     limits = ThreadLimits.of(Policy(max_file_threads=1)) if limited else None
-    before = LIMITS.set(limits)
+    before = ACTIVE.set(Settings(limits=limits))
     try:
         file = await open_file(path)
         assert type(file) is (LimitedFile if limited else anyio.AsyncFile)
@@ -266,7 +266,7 @@ async def test_a_file_is_read(limited: bool, tmp_path: Path) -> None:
         await file.aclose()
         assert file.wrapped.closed
     finally:
-        LIMITS.reset(before)
+        ACTIVE.reset(before)
 
 
 # Applications.
@@ -304,7 +304,7 @@ async def test_limits_end_with_the_application() -> None:
         raise AssertionError
 
     async def send(message: Any) -> None:
-        assert LIMITS.get() is not None
+        assert ACTIVE.get().limits is not None
 
     await app(
         {
@@ -318,7 +318,7 @@ async def test_limits_end_with_the_application() -> None:
         receive,
         send,
     )
-    assert LIMITS.get() is None
+    assert ACTIVE.get().limits is None
 
 
 # Those who wait.
@@ -328,7 +328,7 @@ async def test_the_queue_is_as_long_as_the_policy_says() -> None:
     assert ThreadLimits(Policy(max_waiting_endpoints=5)).queue is None
     assert ThreadLimits(Policy(max_endpoint_threads=5)).queue is None
     limits = ThreadLimits(Policy(max_endpoint_threads=1, max_waiting_endpoints=1))
-    before = LIMITS.set(limits)
+    before = ACTIVE.set(Settings(limits=limits))
     gate = Gate()
     try:
         async with anyio.create_task_group() as task_group:
@@ -345,7 +345,7 @@ async def test_the_queue_is_as_long_as_the_policy_says() -> None:
             with pytest.raises(ZeroDivisionError):
                 await start_endpoint(divmod, 1, 0)
     finally:
-        LIMITS.reset(before)
+        ACTIVE.reset(before)
 
 
 async def test_without_a_queue_all_may_wait() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bolide._json_codec import CODEC
 from bolide._policy import BOLIDE, STARLETTE
+from bolide._settings import ACTIVE, Settings
 from bolide._websocket_data import MalformedMessage, UnexpectedMessage, data_of, json_of
 
 CHECKED = {"app": types.SimpleNamespace(policy=BOLIDE)}
@@ -51,11 +51,11 @@ class Codec:
 @pytest.mark.parametrize("scope", [CHECKED, PLAIN])
 @pytest.mark.parametrize("data", ["{}", b"{}"])
 def test_the_codec_of_the_application_reads_it(scope: Any, data: Any) -> None:
-    token = CODEC.set(Codec())
+    token = ACTIVE.set(Settings(codec=Codec()))
     try:
         assert json_of(scope, data) == {"loaded": b"{}"}
     finally:
-        CODEC.reset(token)
+        ACTIVE.reset(token)
 
 
 @pytest.mark.parametrize("data", ["{", b"\xff", "\ud800", "[NaN]", "[" * 200 + "]" * 200])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import pytest
 
+from bolide._json_codec import STANDARD
 from bolide.applications import Bolide, Starlette
+from bolide.middleware import Middleware
 from bolide.requests import Request
 from bolide.responses import JSONResponse, PlainTextResponse, Response
-from bolide.routing import Mount, Route
-from bolide.types import ASGIApp, Message, Scope
+from bolide.routing import BaseRoute, Mount, Route
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 
 async def home(request: Request) -> Response:
@@ -91,9 +92,46 @@ def routes(number: int) -> list[Route]:
     return [Route(f"/{index}/{{name}}", home) for index in range(number)]
 
 
-@pytest.mark.parametrize(("endpoint", "most"), [(home, 12), (data, 16)])
-def test_a_request_takes_few_frames(endpoint: Callable[..., Any], most: int) -> None:
-    counted = frames(Starlette(routes=[Route("/", endpoint)]), "/")
+async def item(request: Request) -> Response:
+    return PlainTextResponse(request.path_params["name"])
+
+
+class PassOn:
+    """The least that a middleware can be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+CASES: dict[str, tuple[str, list[BaseRoute], int]] = {
+    "text": ("/", [Route("/", home)], 12),
+    "JSON": ("/", [Route("/", data)], 16),
+    "a parameter": ("/x", [Route("/{name}", item)], 14),
+    "a mount": ("/a/x", [Mount("/a", routes=[Route("/{name}", item)])], 19),
+}
+"""Path, routes, and the most frames."""
+
+
+@pytest.mark.parametrize(("path", "routes", "most"), CASES.values(), ids=CASES)
+def test_a_request_takes_few_frames(path: str, routes: list[BaseRoute], most: int) -> None:
+    counted = frames(Starlette(routes=routes), path)
+    assert counted.total() <= most, counted
+
+
+@pytest.mark.parametrize(("path", "routes", "most"), CASES.values(), ids=CASES)
+def test_bolide_takes_three_frames_more(path: str, routes: list[BaseRoute], most: int) -> None:
+    # The codec is the same, whatever is installed.
+    counted = frames(Bolide(routes=routes, json=STANDARD), path)
+    assert counted.total() <= most + 3, counted
+
+
+@pytest.mark.parametrize(("cls", "most"), [(Starlette, 17), (Bolide, 22)])
+def test_a_middleware_takes_one_frame(cls: type[Starlette], most: int) -> None:
+    app = cls(routes=[Route("/", home)], middleware=[Middleware(PassOn)] * 5)
+    counted = frames(app, "/")
     assert counted.total() <= most, counted
 
 
@@ -105,8 +143,3 @@ def test_the_last_of_many_routes_takes_as_many_frames_as_the_first() -> None:
 def test_many_mounts_take_as_many_frames_as_one() -> None:
     app = Starlette(routes=[Mount(f"/{index}", routes=routes(2)) for index in range(100)])
     assert frames(app, "/0/0/x") == frames(app, "/99/1/x")
-
-
-def test_bolide_takes_few_frames_more() -> None:
-    counted = frames(Bolide(routes=[Route("/", home)]), "/")
-    assert counted.total() <= 15, counted

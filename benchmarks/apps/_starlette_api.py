@@ -11,14 +11,19 @@ from benchmarks.scenarios import CHUNKS, SMALL
 
 
 class Apps:
-    """Makes the apps with the classes of one package."""
+    """Makes the apps with the classes of one package.
 
-    def __init__(self, package: str) -> None:
+    Args:
+        package: Its name.
+        face: The name of its class of applications.
+    """
+
+    def __init__(self, package: str, face: str = "Starlette") -> None:
         def name(module: str, attribute: str) -> Any:
             return getattr(import_module(f"{package}.{module}"), attribute)
 
         self.name = name
-        self.Starlette = name("applications", "Starlette")
+        self.Starlette = name("applications", face)
         self.Middleware = name("middleware", "Middleware")
         self.Route = name("routing", "Route")
         self.Mount = name("routing", "Mount")

@@ -7,7 +7,6 @@ these values stand here: the defaults of the class are Starlette's, and `BOLIDE`
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Unpack, cast
 
 from bolide.exceptions import BolideError
@@ -21,7 +20,6 @@ else:
 
 
 __all__ = [
-    "ACTIVE",
     "BOLIDE",
     "OWN_POLICY_KEY",
     "STARLETTE",
@@ -348,10 +346,6 @@ BOLIDE: Final = Policy(
     exact_file_lengths=True,
     break_off_bodies=True,
 )
-
-ACTIVE: Final[ContextVar[Policy]] = ContextVar("bolide_policy", default=STARLETTE)
-"""The policy of the innermost application that is running, for those who have no scope."""
-
 
 OWN_POLICY_KEY: Final = "bolide.own_policy"
 """Where a scope keeps the policy of a route or a mount, behind the application that it is of."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from bolide._background import run_background
 from bolide._data.headers import MutableHeaders, refuse_illegal
 from bolide._exchange import Exchange
-from bolide._policy import ACTIVE, policy_of
+from bolide._policy import policy_of
+from bolide._settings import ACTIVE
 from bolide.background import BackgroundTask
 from bolide.types import Message, Receive, Scope, Send
 
@@ -201,7 +202,7 @@ class Response:
             partitioned=partitioned,
         )
         header = cookie.encode("latin-1")
-        policy = ACTIVE.get()
+        policy = ACTIVE.get().policy
         if policy.check_cookies:
             refuse_dropped(
                 key,

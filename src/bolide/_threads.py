@@ -26,7 +26,6 @@ import functools
 import math
 import os
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
@@ -37,10 +36,10 @@ import anyio.to_thread
 from anyio.lowlevel import RunVar
 
 from bolide._policy import Policy
+from bolide._settings import ACTIVE
 from bolide.exceptions import HTTPException
 
 __all__ = [
-    "LIMITS",
     "ThreadLimits",
     "endpoint_limiter",
     "file_limiter",
@@ -167,15 +166,12 @@ if TYPE_CHECKING:
 else:
     _Limiters = WeakKeyDictionary
 
-LIMITS: Final[ContextVar[ThreadLimits | None]] = ContextVar("bolide.thread_limits", default=None)
-"""The limits of the application that is running."""
-
 _limiters: Final[RunVar[_Limiters]] = RunVar("bolide.thread_limiters")
 
 
 def endpoint_limiter() -> anyio.CapacityLimiter | None:
     """Give the limiter for a blocking endpoint, to somebody who is about to call one."""
-    limits = LIMITS.get()
+    limits = ACTIVE.get().limits
     if limits is None or limits.endpoints is None:
         return None
     return limits.endpoints.limiter()
@@ -183,7 +179,7 @@ def endpoint_limiter() -> anyio.CapacityLimiter | None:
 
 def file_limiter() -> anyio.CapacityLimiter | None:
     """Give the limiter for an operation on a file, to somebody who is about to do one."""
-    limits = LIMITS.get()
+    limits = ACTIVE.get().limits
     if limits is None or limits.files is None:
         return None
     return limits.files.limiter()
@@ -215,7 +211,7 @@ def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awa
 
 def start_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Call a blocking endpoint for a request that may still be refused."""
-    limits = LIMITS.get()
+    limits = ACTIVE.get().limits
     if limits is None or limits.queue is None:
         return run_endpoint(func, *args, **kwargs)
     return limits.queue.run(func, *args, **kwargs)

@@ -17,8 +17,9 @@ import json
 from typing import Any, Final
 
 from bolide._json_body import MalformedJSON, decode_json
-from bolide._json_codec import CODEC, STANDARD
+from bolide._json_codec import STANDARD
 from bolide._policy import policy_of
+from bolide._settings import ACTIVE
 from bolide.exceptions import WebSocketException
 from bolide.types import Message, Scope
 
@@ -69,7 +70,7 @@ def json_of(scope: Scope, data: str | bytes) -> Any:
         MalformedMessage: It holds none, and messages are checked.
         ValueError: It holds none.
     """
-    codec = CODEC.get()
+    codec = ACTIVE.get().codec
     policy = policy_of(scope)
     if policy.check_websockets:
         encoded = data.encode(errors="surrogatepass") if isinstance(data, str) else data

@@ -10,9 +10,8 @@ from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
 from bolide._exports import publish
 from bolide._inner_boundary import InnerBoundary
-from bolide._json_codec import CODEC, STANDARD, JSONCodec, fastest_codec
+from bolide._json_codec import STANDARD, JSONCodec, fastest_codec
 from bolide._policy import (
-    ACTIVE,
     BOLIDE,
     STARLETTE,
     Policy,
@@ -22,7 +21,8 @@ from bolide._policy import (
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
 from bolide._replay import BodyKeeper
-from bolide._threads import LIMITS, ThreadLimits
+from bolide._settings import ACTIVE, Settings
+from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
@@ -84,6 +84,7 @@ class Starlette:
     policy: Policy = STARLETTE
     json: JSONCodec = STANDARD
     _thread_limits: ThreadLimits | None = None
+    _settings: Settings | None = None
     _websocket_guard: WebSocketGuard | None = None
 
     def __init__(
@@ -142,8 +143,9 @@ class Starlette:
             stack = self.middleware_stack = self.build_middleware_stack()
             if "app" not in scope and scope["type"] == "lifespan" and not self.debug:
                 advise(self.policy, self.user_middleware)
-        policy = self.policy
-        if ACTIVE.get() is policy and CODEC.get() is self.json and self._thread_limits is None:
+        policy, codec, limits = self.policy, self.json, self._thread_limits
+        outside = ACTIVE.get()
+        if outside.policy is policy and outside.codec is codec and limits is None:
             scope["app"] = self
             await stack.__call__(scope, receive, send)
             return
@@ -156,9 +158,16 @@ class Starlette:
         if policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
             if [*map(NAME, scope["headers"])].count(b"host") > 1:
                 stack = refuse_hosts
-        outer_limits = LIMITS.set(self._thread_limits or LIMITS.get())
-        outer_codec = CODEC.set(self.json)
-        outer_policy = ACTIVE.set(policy)
+        limits = limits or outside.limits
+        inside = self._settings
+        if (
+            inside is None
+            or inside.policy is not policy
+            or inside.codec is not codec
+            or inside.limits is not limits
+        ):
+            inside = self._settings = Settings(policy, codec, limits)
+        before = ACTIVE.set(inside)
         try:
             await stack(scope, receive, send)
         except Exception as exc:
@@ -167,9 +176,7 @@ class Starlette:
                 raise
             note_disconnect(scope, exc)
         finally:
-            ACTIVE.reset(outer_policy)
-            CODEC.reset(outer_codec)
-            LIMITS.reset(outer_limits)
+            ACTIVE.reset(before)
 
     @property
     def draining(self) -> Draining:

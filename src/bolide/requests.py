@@ -28,9 +28,9 @@ from bolide._http.cookie_header import parse_cookies
 from bolide._http.memo import Memo
 from bolide._inbox import LOST, Inbox, StreamConsumed
 from bolide._json_body import MalformedJSON, decode_json
-from bolide._json_codec import CODEC
 from bolide._policy import policy_of
 from bolide._replay import KeptBody, inbox_of
+from bolide._settings import ACTIVE
 from bolide.exceptions import HTTPException
 from bolide.types import Message, Receive, Scope, Send
 
@@ -171,15 +171,17 @@ class Request(HTTPConnection[StateT]):
         if hasattr(self, "_body") or self._stream_consumed or type(self).stream is not _STREAM:
             return None
         inbox = self._shared_inbox()
-        if policy_of(self.scope).body_idle_seconds:
+        policy = policy_of(self.scope)
+        if policy.body_idle_seconds:
             body = await in_time(self.scope, inbox.whole)()
         else:
             body = await inbox.whole()
         if body is not None:
             self._stream_consumed = True
-            max_size = max_size_of(self.scope, limit)
-            if len(body) > max_size:
-                raise self._refused(max_size, limit)
+            if getattr(policy, limit) is not None:
+                max_size = max_size_of(self.scope, limit)
+                if len(body) > max_size:
+                    raise self._refused(max_size, limit)
         return body
 
     async def _gathered_body(self) -> bytes:
@@ -208,7 +210,7 @@ class Request(HTTPConnection[StateT]):
         """
         if not hasattr(self, "_json"):
             body = await self.body()
-            codec = CODEC.get()
+            codec = ACTIVE.get().codec
             policy = policy_of(self.scope)
             if policy.refuse_bad_json:
                 self._json = decode_json(

@@ -28,7 +28,7 @@ from bolide._exports import publish
 from bolide._files import FileResponse
 from bolide._http.media import guess_type
 from bolide._http.ranges import MalformedRangeHeader, RangeNotSatisfiable
-from bolide._json_codec import CODEC, STANDARD, encode_standard
+from bolide._json_codec import STANDARD, encode_standard
 from bolide._policy import policy_of
 from bolide._response import (
     BODILESS,
@@ -38,6 +38,7 @@ from bolide._response import (
     denial,
     without_body,
 )
+from bolide._settings import ACTIVE
 from bolide.background import BackgroundTask
 from bolide.concurrency import iterate_in_threadpool
 from bolide.types import Message, Receive, Scope, Send
@@ -105,7 +106,7 @@ class JSONResponse(Response):
 
     def render(self, content: Any) -> bytes:
         """Encode the content compactly as UTF-8."""
-        codec = CODEC.get()
+        codec = ACTIVE.get().codec
         if codec is STANDARD:
             # PERF: S2, without the frame of its method.
             return encode_standard(content).encode("utf-8")

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import MethodType
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal
 
 from bolide._async import is_async_callable
 from bolide._data.url import URLPath
@@ -295,7 +295,8 @@ class Router:
             if not isinstance(route, PatternRoute):
                 break
             app = route.app
-        return cast("ASGIApp", app)
+        chosen: ASGIApp = app
+        return chosen
 
     def _look_closely(self, scope: Scope, *, is_missing: bool = False) -> ASGIApp:
         """Do what `choose` does, for any connection."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bolide._policy import OWN_POLICY_KEY, Policy, UnknownOption, policy_of
-from bolide._threads import LIMITS, ThreadLimits, endpoint_limiter, file_limiter
+from bolide._settings import ACTIVE, Settings
+from bolide._threads import ThreadLimits, endpoint_limiter, file_limiter
 from bolide.applications import Bolide, Starlette
 from bolide.middleware import Middleware
 from bolide.middleware._limits_layer import LimitOptions, LimitsLayer
@@ -108,12 +109,12 @@ async def test_what_was_there_is_put_back() -> None:
             seen += [policy_of(scope).max_json_depth, endpoint_limiter(), file_limiter()]
 
         layer = LimitsLayer(app, {"max_json_depth": 7, "max_endpoint_threads": 2})
-        threads = LIMITS.set(ThreadLimits(Policy(max_file_threads=3)))
-        outer, copy = LIMITS.get(), dict(scope)
+        threads = ACTIVE.set(Settings(limits=ThreadLimits(Policy(max_file_threads=3))))
+        outer, copy = ACTIVE.get().limits, dict(scope)
         await layer(scope, nothing, nothing)
         assert scope == copy
-        assert LIMITS.get() is outer
-        LIMITS.reset(threads)
+        assert ACTIVE.get().limits is outer
+        ACTIVE.reset(threads)
         assert seen[0] == 7
         assert [limiter.total_tokens for limiter in seen[1:]] == [2, 3]
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 from typing import Final, TypedDict
 
 from bolide._policy import OWN_POLICY_KEY, Policy, UnknownOption, policy_of
-from bolide._threads import LIMITS, ThreadLimits
+from bolide._settings import ACTIVE, Settings
+from bolide._threads import ThreadLimits
 from bolide.middleware._websocket_guard import bounded
 from bolide.types import ASGIApp, Receive, Scope, Send
 
@@ -76,16 +77,17 @@ class LimitsLayer:
             return
         outer = scope.get(OWN_POLICY_KEY)
         scope[OWN_POLICY_KEY] = scope.get("app"), self._over(policy_of(scope))
-        outer_threads = LIMITS.get()
+        settings = ACTIVE.get()
         if self._threads is not None:
-            LIMITS.set(self._threads.over(outer_threads))
+            limits = self._threads.over(settings.limits)
+            ACTIVE.set(Settings(settings.policy, settings.codec, limits))
         if scope["type"] == "websocket" and "max_message_size" in self.limits:
             receive = bounded(scope, receive, self.limits["max_message_size"])
         try:
             await self.app(scope, receive, send)
         finally:
             if self._threads is not None:
-                LIMITS.set(outer_threads)
+                ACTIVE.set(settings)
             # Middleware may call another application with this scope.
             if outer is None:
                 scope.pop(OWN_POLICY_KEY, None)

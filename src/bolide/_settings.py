@@ -1,0 +1,48 @@
+"""What the application that is running has set, for those who have no scope to look it up in.
+
+THEORY OF OPERATION
+
+There is one context variable for all of it, since each takes its time to set and to put back in
+every request.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+from bolide._json_codec import STANDARD, JSONCodec
+from bolide._policy import STARLETTE, Policy
+
+if TYPE_CHECKING:
+    from bolide._threads import ThreadLimits
+
+__all__ = ["ACTIVE", "Settings"]
+
+
+class Settings:
+    """What is set for whatever is done now.
+
+    Attributes:
+        policy: The policy of the application.
+        codec: How it writes and reads JSON.
+        limits: How many threads it may take; None for AnyIO's limit.
+    """
+
+    __slots__ = ("codec", "limits", "policy")
+
+    def __init__(
+        self,
+        policy: Policy = STARLETTE,
+        codec: JSONCodec = STANDARD,
+        limits: ThreadLimits | None = None,
+    ) -> None:
+        self.policy = policy
+        self.codec = codec
+        self.limits = limits
+
+
+_DEFAULT: Final = Settings()
+
+ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=_DEFAULT)
+"""The settings of the innermost application that is running."""
