@@ -31,9 +31,8 @@ the count has changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import merge
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from bolide._routing.base import (
@@ -45,16 +44,11 @@ from bolide._routing.base import (
 )
 from bolide._routing.foreign import holds_context, index_pattern
 from bolide._routing.included import Watch, included_patterns
-from bolide._routing.pattern import TAIL, WILD, Pattern
+from bolide._routing.pattern import Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
-from bolide.convertors import (
-    CONVERTOR_TYPES,
-    Convertor,
-    ConvertorMismatch,
-    PathConvertor,
-    StringConvertor,
-)
+from bolide._routing.trie import Entry, Node, PatternEntry, by_position
+from bolide.convertors import ConvertorMismatch
 from bolide.types import Scope
 
 __all__ = [
@@ -159,150 +153,6 @@ class LinearTable:
         return self.match({**scope, "path": path})
 
 
-class _Entry(NamedTuple):
-    """A route at its place in the order."""
-
-    position: int
-    route: BaseRoute
-
-
-class _PatternEntry:
-    """A route that an index can find, at its place in the order.
-
-    Attributes:
-        position: The place.
-        route: The route; a `PatternRoute`, if its pattern decides.
-        decides: Whether its pattern says all that `matches` would say.
-        is_plain: See `PatternRoute.is_plain`; not where the pattern does not decide.
-        conversions: What has to be made of the text of its parameters.
-    """
-
-    __slots__ = ("conversions", "decides", "is_plain", "position", "route")
-
-    def __init__(self, position: int, route: Any, decides: bool) -> None:
-        self.position = position
-        self.route = route
-        self.decides = decides
-        self.is_plain = decides and route.is_plain and _groups_are_parameters(route)
-        convertors: dict[str, Convertor[Any]] = route.param_convertors if decides else {}
-        self.conversions = [
-            (name, convertor.convert)
-            for name, convertor in convertors.items()
-            if type(convertor).convert not in _TEXT
-        ]
-
-
-def _groups_are_parameters(route: PatternRoute) -> bool:
-    """Say whether an expression has no other groups; convertors of others may bring some."""
-    convertors = route.param_convertors
-    for convertor in convertors.values():
-        if _OURS.get(type(convertor)) != convertor.regex:
-            return route.path_regex.groupindex.keys() == convertors.keys()
-    return True
-
-
-_OURS: Final = {type(convertor): convertor.regex for convertor in CONVERTOR_TYPES.values()}
-_TEXT: Final = (StringConvertor.convert, PathConvertor.convert)
-
-_position = attrgetter("position")
-
-
-class _Node:
-    """One segment of the trie.
-
-    Attributes:
-        literals: Where a segment leads, by its text.
-        wild: Where any segment leads.
-        ends: Routes whose pattern ends here.
-        tails: Routes that take one more segment or any number.
-        forks: Whether a segment may lead to more than one place.
-    """
-
-    __slots__ = ("ends", "forks", "literals", "tails", "wild")
-
-    def __init__(self) -> None:
-        self.literals: dict[str, _Node] = {}
-        self.wild: _Node | None = None
-        self.ends: list[_PatternEntry] = []
-        self.tails: list[_PatternEntry] = []
-        self.forks = False
-
-    def add(self, pattern: Pattern, entry: _PatternEntry) -> None:
-        """Put a route where its pattern leads."""
-        node = self
-        for kind, text in pattern.segments:
-            if kind == TAIL:
-                node.tails.append(entry)
-                node.forks = True
-                return
-            if kind == WILD:
-                if node.wild is None:
-                    node.wild = _Node()
-                following = node.wild
-            else:
-                if text not in node.literals:
-                    node.literals[text] = _Node()
-                following = node.literals[text]
-            node.forks = bool(node.tails or (node.literals and node.wild))
-            node = following
-        node.ends.append(entry)
-
-    def find(self, path: str) -> list[_PatternEntry]:
-        """Give the routes that a path may match, in order."""
-        node = self
-        # PERF: S3, a single way through the trie, which is what most paths have.
-        for segment in path.split("/")[1:]:
-            if node.forks:
-                return self._find_all(path)
-            # To look for a segment in a dictionary takes as long as the segment is.
-            literals = node.literals
-            following = literals.get(segment, node.wild) if literals else node.wild
-            if following is None:
-                return []
-            node = following
-        return node.ends
-
-    def prefixes(self) -> Iterator[tuple[str, list[_PatternEntry]]]:
-        """Give what stands before the last slash of a path, where that says what `find` gives."""
-        nodes = [("", self)]
-        while nodes:
-            prefix, node = nodes.pop()
-            if node.forks:
-                continue
-            if node.wild is not None:
-                yield prefix, node.wild.ends
-            nodes += [(f"{prefix}/{text}", child) for text, child in node.literals.items()]
-
-    def mounts(self) -> Iterator[tuple[str, list[_PatternEntry]]]:
-        """Give the first segments of paths that say what `find` gives."""
-        if not self.forks:
-            for text, child in self.literals.items():
-                if child.tails and not child.literals and child.wild is None:
-                    yield text, child.tails
-
-    def _find_all(self, path: str) -> list[_PatternEntry]:
-        """Go all ways through the trie."""
-        found: list[_PatternEntry] = []
-        nodes = [self]
-        for segment in path.split("/")[1:]:
-            following: list[_Node] = []
-            for node in nodes:
-                if node.tails:
-                    found += node.tails
-                if segment in node.literals:
-                    following.append(node.literals[segment])
-                if node.wild is not None:
-                    following.append(node.wild)
-            nodes = following
-            if not nodes:
-                break
-        for node in nodes:
-            found += node.ends
-        if len(found) > 1:
-            found.sort(key=_position)
-        return found
-
-
 def _patterns_of(route: BaseRoute, watch: Watch) -> tuple[list[Pattern] | None, bool]:
     """Give the patterns without which a route says no, and whether they say all it would."""
     if not isinstance(route, PatternRoute):
@@ -321,12 +171,12 @@ class IndexedTable(LinearTable):
     def __init__(self, routes: RouteList) -> None:
         super().__init__(routes)
         self._version = -1
-        self._literals: dict[str, list[_PatternEntry]] = {}
+        self._literals: dict[str, list[PatternEntry]] = {}
         self._plain: dict[str, EndpointRoute] = {}
-        self._trie = _Node()
-        self._by_prefix: dict[str, list[_PatternEntry]] = {}
-        self._by_first: dict[str, list[_PatternEntry]] = {}
-        self._opaque: list[_Entry] = []
+        self._trie = Node()
+        self._by_prefix: dict[str, list[PatternEntry]] = {}
+        self._by_first: dict[str, list[PatternEntry]] = {}
+        self._opaque: list[Entry] = []
         self._first_opaque: float = math.inf
         self._has_foreign = False
         self._watch = Watch()
@@ -394,15 +244,15 @@ class IndexedTable(LinearTable):
         if self._has_foreign and holds_context(scope):
             return super().match(scope)
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        entries: Iterable[_Entry | _PatternEntry] | None = self._literals.get(path)
+        entries: Iterable[Entry | PatternEntry] | None = self._literals.get(path)
         if entries is None:
             entries = self._trie.find(path)
         if self._opaque:
-            entries = merge(entries, self._opaque, key=_position)
+            entries = merge(entries, self._opaque, key=by_position)
         scope_type = scope["type"]
         wrong_method: WrongMethod | None = None
         for entry in entries:
-            if isinstance(entry, _Entry) or not entry.decides:
+            if isinstance(entry, Entry) or not entry.decides:
                 match, child_scope = entry.route.matches(scope)
             elif scope_type in entry.route.scope_types:
                 match, child_scope = entry.route.match_path(scope, path)
@@ -451,7 +301,7 @@ class IndexedTable(LinearTable):
 
     def _candidates_at(self, *paths: str) -> list[BaseRoute]:
         """Give what the index has at any of these paths, in order."""
-        every: list[_Entry | _PatternEntry] = [*self._opaque]
+        every: list[Entry | PatternEntry] = [*self._opaque]
         for path in paths:
             # PERF: S3 on FastAPI, as in `shortcut`.
             entries = self._literals.get(path)
@@ -466,16 +316,16 @@ class IndexedTable(LinearTable):
     def _build(self) -> None:
         """Make the index from the list as it is now."""
         version = self.routes.version
-        literals: dict[str, list[_PatternEntry]] = {}
-        trie = _Node()
-        opaque: list[_Entry] = []
+        literals: dict[str, list[PatternEntry]] = {}
+        trie = Node()
+        opaque: list[Entry] = []
         has_foreign, watch = False, Watch()
         for position, route in enumerate(self.routes):
             patterns, decides = _patterns_of(route, watch)
             if patterns is None:
-                opaque.append(_Entry(position, route))
+                opaque.append(Entry(position, route))
                 continue
-            entry = _PatternEntry(position, route, decides)
+            entry = PatternEntry(position, route, decides)
             has_foreign = has_foreign or not decides
             for pattern in patterns:
                 if pattern.convertors:
@@ -484,7 +334,7 @@ class IndexedTable(LinearTable):
                     literals.setdefault(pattern.source, []).append(entry)
         for path, entries in literals.items():
             entries += trie.find(path)
-            entries.sort(key=_position)
+            entries.sort(key=by_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
         self._first_opaque = opaque[0].position if opaque else math.inf
         # Where the first route of a path is a plain one with nothing opaque before it.
