@@ -7,7 +7,6 @@ others is not known until it has been read, and its fingerprint stands here besi
 from __future__ import annotations
 
 from functools import cache
-from hashlib import sha256
 from types import CodeType, FunctionType
 from typing import Final
 
@@ -50,6 +49,9 @@ def fingerprint(code: CodeType) -> str:
 
     It is the same in all versions of Python, which the code that they make of it is not.
     """
+    # Only where FastAPI is.
+    from hashlib import sha256
+
     # Some versions have small numbers, and None, elsewhere. A function inside has an address in its
     # `repr`, so that whoever has one is never known.
     texts = [repr(const) for const in code.co_consts if not isinstance(const, int | None)]
