@@ -49,7 +49,7 @@ def fingerprint(code: CodeType) -> str:
 
     It is the same in all versions of Python, which the code that they make of it is not.
     """
-    # Few applications have routes of others.
+    # Only where FastAPI is.
     from hashlib import sha256
 
     # Some versions have small numbers, and None, elsewhere. A function inside has an address in its
