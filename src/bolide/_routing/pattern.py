@@ -73,9 +73,9 @@ class Pattern:
     __slots__ = ("_expressions", "_regex", "convertors", "format", "source")
 
     def __init__(self, source: str, format: str, convertors: dict[str, Convertor[Any]]) -> None:
-        self.source = source
-        self.format = format
-        self.convertors = convertors
+        self.source: str = source
+        self.format: str = format
+        self.convertors: dict[str, Convertor[Any]] = convertors
         # As they are now: the attribute of a convertor, and this dictionary, may be changed.
         self._expressions = tuple([convertor.regex for convertor in convertors.values()])
         self._regex: re.Pattern[str] | None = None
