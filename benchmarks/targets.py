@@ -95,7 +95,8 @@ To parse and to write takes three quarters of it, with the same codec as raw's. 
 room for little more than the layers of S1, and the body has to be read as well. {_CODEC}""",
     "S8": """\
 The layers of S1, a reader of the body that counts, limits on the fields, and a `FormData` that has
-to close its files. Next: no cancel scope where there is no file to close.""",
+to close its files. Next: an inbox for the body that is made only when somebody else listens,
+too.""",
     "S9": """\
 The body goes through `Request.stream`, an asynchronous generator that anybody may use, and each
 part of the form takes about 10 µs: its head is parsed, and an object made. Next: hand the pieces of
