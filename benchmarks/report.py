@@ -16,9 +16,8 @@ FILE: Final = Path(__file__).with_name("RESULTS.md")
 ABSENT: Final = "\N{EN DASH}"
 
 NOISE: Final = """\
-Two cores were shared with other work, so a time is good to about 10 %, and a figure over the wire
-to about 20 %. Instructions and memory are exact. bolide changed while this was measured: the
-figures are those of one state of its sources, that of the day."""
+The machine is a virtual one with two cores: a time is good to about 10 %, and a figure over the
+wire to about 20 %. Instructions and memory are exact."""
 
 INTRODUCTION: Final = """\
 # Results
