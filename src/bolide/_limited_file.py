@@ -1,8 +1,7 @@
-"""Files that are read in other threads than AnyIO's own, because these are limited otherwise."""
+"""Files that count against a limit of ours on threads, instead of AnyIO's, when they are closed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
 
@@ -12,7 +11,9 @@ __all__ = ["LimitedFile"]
 
 
 class LimitedFile(anyio.AsyncFile[bytes]):
-    """A file, each operation on which is done in a worker thread as somebody else says.
+    """A file that is closed in a worker thread as somebody else says.
+
+    Whoever reads it takes `wrapped` to a thread, for more than one operation at a time.
 
     Args:
         file: The file.
@@ -22,14 +23,6 @@ class LimitedFile(anyio.AsyncFile[bytes]):
     def __init__(self, file: BinaryIO, run: Callable[..., Awaitable[Any]]) -> None:
         super().__init__(file)
         self._run = run
-
-    async def read(self, size: int = -1) -> bytes:
-        data: bytes = await self._run(self.wrapped.read, size)
-        return data
-
-    async def seek(self, offset: int, whence: int | None = os.SEEK_SET) -> int:
-        position: int = await self._run(self.wrapped.seek, offset, whence or os.SEEK_SET)
-        return position
 
     async def aclose(self) -> None:
         await self._run(self.wrapped.close)

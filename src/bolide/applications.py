@@ -147,6 +147,7 @@ class Starlette:
         outside = ACTIVE.get()
         if outside.policy is policy and outside.codec is codec and limits is None:
             scope["app"] = self
+            # PERF: S1, to call a method takes a third of what it takes to call an object.
             await stack.__call__(scope, receive, send)
             return
         is_outermost = "app" not in scope

@@ -290,7 +290,7 @@ class Router:
             return self._look_closely(scope, is_missing=route is MISSING)
         app: Any = route.app
         # PERF: S16, a mounted router has no coroutine of its own where it would do nothing else.
-        while type(app) is Router and app.middleware_stack is app._own_app and _is_original():
+        while type(app) is Router and app.is_bare:
             route = app._table.shortcut(scope)
             if not isinstance(route, PatternRoute):
                 break
@@ -404,11 +404,6 @@ class Router:
 _AsyncLiftContextManager = AsyncLiftContextManager
 _DefaultLifespan = NoLifespan
 _wrap_gen_lifespan_context = lift_generator
-
-
-def _is_original() -> bool:
-    """Say whether nobody has replaced what a router does when it is called."""
-    return Router.__call__ is _CALL and Router.app is _APP
 
 
 _CALL: Final = Router.__call__
