@@ -17,7 +17,7 @@ from bolide._policy import STARLETTE, Policy
 if TYPE_CHECKING:
     from bolide._threads import ThreadLimits
 
-__all__ = ["ACTIVE", "Settings"]
+__all__ = ["ACTIVE", "DEFAULT", "Settings", "current_settings"]
 
 
 class Settings:
@@ -42,7 +42,12 @@ class Settings:
         self.limits = limits
 
 
-_DEFAULT: Final = Settings()
+DEFAULT: Final = Settings()
+"""What holds where nothing is set: the behaviour of Starlette."""
 
-ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=_DEFAULT)
+ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=DEFAULT)
 """The settings of the innermost application that is running."""
+
+# PERF: S1, CPython makes a new bound method for each call of a method of an imported name.
+current_settings: Final = ACTIVE.get
+"""Give the settings of the innermost application that is running."""

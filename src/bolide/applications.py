@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
+from bolide._async import hands_on
 from bolide._data.state import State
 from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
@@ -21,7 +22,7 @@ from bolide._policy import (
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
 from bolide._replay import BodyKeeper
-from bolide._settings import ACTIVE, Settings
+from bolide._settings import ACTIVE, DEFAULT, Settings, current_settings
 from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
@@ -81,8 +82,8 @@ class Starlette:
     """
 
     # Of the class, since a subclass may have a constructor that does without this one.
-    policy: Policy = STARLETTE
-    json: JSONCodec = STANDARD
+    _policy: Policy | None = None
+    _codec: JSONCodec | None = None
     _thread_limits: ThreadLimits | None = None
     _settings: Settings | None = None
     _websocket_guard: WebSocketGuard | None = None
@@ -112,6 +113,26 @@ class Starlette:
         self.user_middleware: list[Middleware] = list(middleware or [])
         self.middleware_stack: ASGIApp | None = None
 
+    # PERF: S1, what is None is looked up in a class faster than objects whose class could change.
+
+    @property
+    def policy(self) -> Policy:
+        """Choices that Starlette does not offer."""
+        return STARLETTE if self._policy is None else self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = None if policy is STARLETTE else policy
+
+    @property
+    def json(self) -> JSONCodec:
+        """How JSON is written and read."""
+        return STANDARD if self._codec is None else self._codec
+
+    @json.setter
+    def json(self, codec: JSONCodec) -> None:
+        self._codec = None if codec is STANDARD else codec
+
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together; called once, at the first call of the application."""
         handlers = dict(self.exception_handlers)
@@ -136,20 +157,31 @@ class Starlette:
             app = DrainBoundary(app, self._drain_control)
         return app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
+        stack: Any = self.middleware_stack
+        if (
+            stack is None
+            or self._policy is not None
+            or self._codec is not None
+            or current_settings() is not DEFAULT
+        ):
+            return self._run(scope, receive, send)
+        scope["app"] = self
+        # PERF: S1, to call a method takes a third of what it takes to call an object.
+        awaitable: Awaitable[None] = stack.__call__(scope, receive, send)
+        return awaitable
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the layers with what this application has set."""
         stack: Any = self.middleware_stack
         if stack is None:
             stack = self.middleware_stack = self.build_middleware_stack()
             if "app" not in scope and scope["type"] == "lifespan" and not self.debug:
                 advise(self.policy, self.user_middleware)
-        policy, codec, limits = self.policy, self.json, self._thread_limits
-        outside = ACTIVE.get()
-        if outside.policy is policy and outside.codec is codec and limits is None:
-            scope["app"] = self
-            # PERF: S1, to call a method takes a third of what it takes to call an object.
-            await stack.__call__(scope, receive, send)
-            return
+        policy, codec = self.policy, self.json
+        outside = current_settings()
         is_outermost = "app" not in scope
         scope["app"] = self
         if policy.cut_head_bodies and scope.get("method") == "HEAD":
@@ -159,7 +191,7 @@ class Starlette:
         if policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
             if [*map(NAME, scope["headers"])].count(b"host") > 1:
                 stack = refuse_hosts
-        limits = limits or outside.limits
+        limits = self._thread_limits or outside.limits
         inside = self._settings
         if (
             inside is None
