@@ -17,7 +17,7 @@ from bolide._policy import STARLETTE, Policy
 if TYPE_CHECKING:
     from bolide._threads import ThreadLimits
 
-__all__ = ["ACTIVE", "DEFAULT", "Settings", "current_settings"]
+__all__ = ["ACTIVE", "DEFAULT", "Settings", "current_settings", "enter_settings", "leave_settings"]
 
 
 class Settings:
@@ -49,5 +49,12 @@ ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=DEFA
 """The settings of the innermost application that is running."""
 
 # PERF: S1, CPython makes a new bound method for each call of a method of an imported name.
+
 current_settings: Final = ACTIVE.get
 """Give the settings of the innermost application that is running."""
+
+enter_settings: Final = ACTIVE.set
+"""Let these settings hold, and give what `leave_settings` takes to end that."""
+
+leave_settings: Final = ACTIVE.reset
+"""Let the settings hold that did before."""

@@ -22,13 +22,18 @@ from bolide._policy import (
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
 from bolide._replay import BodyKeeper
-from bolide._settings import ACTIVE, DEFAULT, Settings, current_settings
+from bolide._settings import (
+    DEFAULT,
+    Settings,
+    current_settings,
+    enter_settings,
+    leave_settings,
+)
 from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
 from bolide.middleware._host_guard import (
-    NAME,
     advise,
     check_hosts,
     place_host_check,
@@ -123,6 +128,7 @@ class Starlette:
     @policy.setter
     def policy(self, policy: Policy) -> None:
         self._policy = None if policy is STARLETTE else policy
+        self._settings = None
 
     @property
     def json(self) -> JSONCodec:
@@ -132,6 +138,7 @@ class Starlette:
     @json.setter
     def json(self, codec: JSONCodec) -> None:
         self._codec = None if codec is STANDARD else codec
+        self._settings = None
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together; called once, at the first call of the application."""
@@ -176,40 +183,34 @@ class Starlette:
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the layers with what this application has set."""
         stack: Any = self.middleware_stack
+        is_outermost = "app" not in scope
         if stack is None:
             stack = self.middleware_stack = self.build_middleware_stack()
-            if "app" not in scope and scope["type"] == "lifespan" and not self.debug:
+            if is_outermost and scope["type"] == "lifespan" and not self.debug:
                 advise(self.policy, self.user_middleware)
-        policy, codec = self.policy, self.json
-        outside = current_settings()
-        is_outermost = "app" not in scope
+        limits = self._thread_limits or current_settings().limits
+        inside = self._settings
+        if inside is None or inside.limits is not limits:
+            inside = self._settings = Settings(self.policy, self.json, limits)
+        policy = inside.policy
         scope["app"] = self
         if policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
         # PERF: S1, a layer of its own would cost every request a frame. An iterator could be gone
         # through only once.
-        if policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
-            if [*map(NAME, scope["headers"])].count(b"host") > 1:
+        if policy.refuse_double_hosts and isinstance(scope.get("headers"), (list, tuple)):
+            if [header[0] for header in scope["headers"]].count(b"host") > 1:
                 stack = refuse_hosts
-        limits = self._thread_limits or outside.limits
-        inside = self._settings
-        if (
-            inside is None
-            or inside.policy is not policy
-            or inside.codec is not codec
-            or inside.limits is not limits
-        ):
-            inside = self._settings = Settings(policy, codec, limits)
-        before = ACTIVE.set(inside)
+        before = enter_settings(inside)
         try:
-            await stack(scope, receive, send)
+            await stack.__call__(scope, receive, send)
         except Exception as exc:
             # Further in, middleware has to learn why there is no response.
             if not (is_outermost and policy.quiet_disconnects and is_disconnect(exc)):
                 raise
             note_disconnect(scope, exc)
         finally:
-            ACTIVE.reset(before)
+            leave_settings(before)
 
     @property
     def draining(self) -> Draining:
