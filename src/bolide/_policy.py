@@ -67,6 +67,8 @@ class Policy:
         guard_static_files: Hide files whose name, or that of a directory above, begins with a dot,
             but for `.well-known`; ask the operating system for no name that has a meaning of its
             own, such as a device of Windows; tell browsers to believe the media type.
+        escape_templates: Escape text in all templates of a `Jinja2Templates` that was not told its
+            `autoescape`, and not only in those whose names end in `.html`, `.htm` or `.xml`.
         redirect_slashes: What becomes of a path that has a slash at its end, or lacks one, where
             the other form has a route: `"redirect"` sends the client there, `"ignore"` answers
             right away, `"strict"` says 404.
@@ -139,6 +141,7 @@ class Policy:
     max_json_depth: int | None = None
     max_json_values: int | None = None
     guard_static_files: bool = False
+    escape_templates: bool = False
     redirect_slashes: Literal["redirect", "strict", "ignore"] = "redirect"
     relative_redirects: bool = False
     allowed_hosts: Collection[str] | None = None
@@ -231,6 +234,7 @@ class PolicyOptions(TypedDict, total=False):
     max_json_depth: int | None
     max_json_values: int | None
     guard_static_files: bool
+    escape_templates: bool
     redirect_slashes: Literal["redirect", "strict", "ignore"]
     relative_redirects: bool
     allowed_hosts: Collection[str] | None
@@ -313,6 +317,7 @@ BOLIDE: Final = Policy(
     # What takes about 50 milliseconds, during which nothing else is done.
     max_json_values=100_000,
     guard_static_files=True,
+    escape_templates=True,
     relative_redirects=True,
     refuse_double_hosts=True,
     advise_on_hosts=True,
