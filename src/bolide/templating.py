@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from bolide._data.url import URL
 from bolide._policy import STARLETTE, policy_of
-from bolide._settings import ACTIVE, Settings
+from bolide._settings import Settings, current_settings, enter_settings, leave_settings
 from bolide.background import BackgroundTask
 from bolide.exceptions import MissingExtra
 from bolide.requests import HTTPConnection, Request
@@ -121,7 +121,7 @@ class Jinja2Templates:
         have the same filters, tests and globals, but options have to be set before the first use.
         """
         env = self._env
-        if env.autoescape is not _BY_NAME or not ACTIVE.get().policy.escape_templates:
+        if env.autoescape is not _BY_NAME or not current_settings().policy.escape_templates:
             return env
         if self._escaping is None:
             # SECURITY: compiled code does not tell whether it escapes, so that a cache of it could
@@ -169,7 +169,7 @@ class Jinja2Templates:
         context.setdefault("request", request)
         for processor in self.context_processors:
             context.update(processor(request))
-        if ACTIVE.get().policy.escape_templates:
+        if current_settings().policy.escape_templates:
             template = self.get_template(name)
         else:
             template = self._get_template_for(request, name)
@@ -181,11 +181,11 @@ class Jinja2Templates:
         if not policy.escape_templates:
             return self.get_template(name)
         # SECURITY: this is a thread that was started without the context of the request.
-        before = ACTIVE.set(Settings(policy))
+        before = enter_settings(Settings(policy))
         try:
             return self.get_template(name)
         finally:
-            ACTIVE.reset(before)
+            leave_settings(before)
 
 
 @jinja2.pass_context
