@@ -6,7 +6,7 @@ The page for debugging is imported when somebody is about to see it.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from bolide._async import hands_on
 from bolide._body_limits import BodyTooLarge
@@ -51,13 +51,16 @@ class ServerErrorMiddleware:
     @hands_on
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
-        app = self.app
+        app: Any = self.app
+        awaitable: Awaitable[None]
         if scope["type"] != "http":
-            return app(scope, receive, send)
+            awaitable = app(scope, receive, send)
         # PERF: S1, where nothing stands between the two layers, one coroutine does for both.
-        if type(app) is ExceptionMiddleware and ExceptionMiddleware.__call__ is _INNER_CALL:
-            return app.respond(scope, receive, send, self)
-        return self._respond(scope, receive, send)
+        elif type(app) is ExceptionMiddleware and ExceptionMiddleware.__call__ is _INNER_CALL:
+            awaitable = app.respond(scope, receive, send, self)
+        else:
+            awaitable = self._respond(scope, receive, send)
+        return awaitable
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not isinstance(send, Exchange):

@@ -130,7 +130,7 @@ class ExceptionMiddleware:
         """
         scope[HANDLERS_KEY] = self.tables
         app: Any = self.app
-        exchange = send if type(send) is Exchange else None
+        exchange: Exchange | None = cast(Any, send) if type(send) is Exchange else None
         endpoint: FunctionEndpoint | None = None
         request: Any = None
         response: Any = None
@@ -179,21 +179,19 @@ class ExceptionMiddleware:
                 exchange = Exchange(send)
             await app(scope, receive, exchange)
         except Exception as exc:
-            if exchange is None:
-                exchange = Exchange(send) if request is None else request._send
-                exchange.response_started = started or exchange.response_started
+            channel: Exchange = exchange or (Exchange(send) if request is None else request._send)
+            if started:
+                channel.response_started = True
             try:
                 try:
-                    if endpoint is None:
+                    if endpoint is None or request is None:
                         raise
-                    await endpoint.recover(exc, request, response, receive, exchange)
+                    await endpoint.recover(exc, request, response, receive, channel)
                 except Exception as unanswered:
-                    if not await self.recover(unanswered, scope, receive, exchange):
+                    if not await self.recover(unanswered, scope, receive, channel):
                         raise
             except Exception as unanswered:
-                if outside is None or not await outside.settle(
-                    unanswered, scope, receive, exchange
-                ):
+                if outside is None or not await outside.settle(unanswered, scope, receive, channel):
                     raise
 
     def _answers_missing_itself(self) -> bool:
