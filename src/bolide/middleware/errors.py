@@ -6,6 +6,7 @@ The page for debugging is imported when somebody is about to see it.
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from bolide._async import hands_on
@@ -45,6 +46,7 @@ class ServerErrorMiddleware:
         self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False
     ) -> None:
         self.app = app
+        self._is_object = not isinstance(app, FunctionType)
         self.handler = handler
         self.debug = debug
 
@@ -63,12 +65,16 @@ class ServerErrorMiddleware:
         return awaitable
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not isinstance(send, Exchange):
-            send = Exchange(send)
+        # PERF: S11n, `isinstance` takes its time to say no, and so does a call of an object.
+        exchange: Any = send if type(send) is Exchange else Exchange(send)
+        app: Any = self.app
         try:
-            await self.app(scope, receive, send)
+            if self._is_object:
+                await app.__call__(scope, receive, exchange)
+            else:
+                await app(scope, receive, exchange)
         except Exception as exc:
-            if not await self.settle(exc, scope, receive, send):
+            if not await self.settle(exc, scope, receive, exchange):
                 raise
 
     async def settle(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> bool:

@@ -130,7 +130,7 @@ class ExceptionMiddleware:
         """
         scope[HANDLERS_KEY] = self.tables
         app: Any = self.app
-        exchange: Exchange | None = cast(Any, send) if type(send) is Exchange else None
+        exchange: Any = send if type(send) is Exchange else None
         endpoint: FunctionEndpoint | None = None
         request: Any = None
         response: Any = None
