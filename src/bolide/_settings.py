@@ -17,7 +17,14 @@ from bolide._policy import STARLETTE, Policy
 if TYPE_CHECKING:
     from bolide._threads import ThreadLimits
 
-__all__ = ["ACTIVE", "DEFAULT", "Settings", "current_settings", "enter_settings", "leave_settings"]
+__all__ = [
+    "ACTIVE",
+    "DEFAULT",
+    "Settings",
+    "current_settings",
+    "enter_settings",
+    "leave_settings",
+]
 
 
 class Settings:
@@ -40,6 +47,13 @@ class Settings:
         self.policy = policy
         self.codec = codec
         self.limits = limits
+
+    @classmethod
+    def of(cls, policy: Policy, codec: JSONCodec, limits: ThreadLimits | None) -> Settings:
+        """Give these settings, which are `DEFAULT` itself where they are those of Starlette."""
+        if policy is STARLETTE and codec is STANDARD and limits is None:
+            return DEFAULT
+        return cls(policy, codec, limits)
 
 
 DEFAULT: Final = Settings()

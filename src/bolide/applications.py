@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from bolide._async import hands_on
 from bolide._data.state import State
@@ -87,8 +87,8 @@ class Starlette:
     """
 
     # Of the class, since a subclass may have a constructor that does without this one.
-    _policy: Policy | None = None
-    _codec: JSONCodec | None = None
+    policy: Policy = STARLETTE
+    json: JSONCodec = STANDARD
     _thread_limits: ThreadLimits | None = None
     _settings: Settings | None = None
     _websocket_guard: WebSocketGuard | None = None
@@ -118,27 +118,12 @@ class Starlette:
         self.user_middleware: list[Middleware] = list(middleware or [])
         self.middleware_stack: ASGIApp | None = None
 
-    # PERF: S1, what is None is looked up in a class faster than objects whose class could change.
+    if not TYPE_CHECKING:
 
-    @property
-    def policy(self) -> Policy:
-        """Choices that Starlette does not offer."""
-        return STARLETTE if self._policy is None else self._policy
-
-    @policy.setter
-    def policy(self, policy: Policy) -> None:
-        self._policy = None if policy is STARLETTE else policy
-        self._settings = None
-
-    @property
-    def json(self) -> JSONCodec:
-        """How JSON is written and read."""
-        return STANDARD if self._codec is None else self._codec
-
-    @json.setter
-    def json(self, codec: JSONCodec) -> None:
-        self._codec = None if codec is STANDARD else codec
-        self._settings = None
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name in ("policy", "json"):
+                self._settings = None
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together; called once, at the first call of the application."""
@@ -168,12 +153,7 @@ class Starlette:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         stack: Any = self.middleware_stack
-        if (
-            stack is None
-            or self._policy is not None
-            or self._codec is not None
-            or current_settings() is not DEFAULT
-        ):
+        if stack is None or self._settings is not DEFAULT or current_settings() is not DEFAULT:
             return self._run(scope, receive, send)
         scope["app"] = self
         # PERF: S1, to call a method takes a third of what it takes to call an object.
@@ -191,7 +171,7 @@ class Starlette:
         limits = self._thread_limits or current_settings().limits
         inside = self._settings
         if inside is None or inside.limits is not limits:
-            inside = self._settings = Settings(self.policy, self.json, limits)
+            inside = self._settings = Settings.of(self.policy, self.json, limits)
         policy = inside.policy
         scope["app"] = self
         if policy.cut_head_bodies and scope.get("method") == "HEAD":
