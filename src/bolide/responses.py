@@ -186,12 +186,11 @@ class StreamingResponse(Response):
             "status": self.status_code,
             "headers": self.raw_headers,
         }
-        if isinstance(send, Exchange):
-            # PERF: S12, note the start ourselves rather than in one more frame a message.
-            send.response_started = True
-            send = send.send
         pieces = self.body_iterator
         try:
+            if isinstance(send, Exchange):
+                # PERF: S12, so that no piece passes through more frames than it must.
+                message, send = send.lead(message, None)
             await _deliver(message, send)
             pieces = aiter(self.body_iterator)
             with self._until_drained() as bound:

@@ -18,7 +18,7 @@ from bolide._dispatch import (
     wrap_app_handling_exceptions,
 )
 from bolide._error_answers import error_answer
-from bolide._exchange import Exchange, takes_handover
+from bolide._exchange import Exchange, Handover, takes_handover
 from bolide._threads import start_endpoint
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.middleware._websocket_guard import WebSocketGuard
@@ -112,7 +112,7 @@ class ExceptionMiddleware:
             if (
                 app is self._bare_router
                 and type(app).__call__ is self._router_call
-                and type(send) is Exchange
+                and not isinstance(send, Handover)
             ):
                 app = app.choose(scope)
                 if type(app) is FunctionEndpoint:
