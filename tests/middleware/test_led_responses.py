@@ -12,6 +12,8 @@ from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
 from bolide.middleware.cors import CORSMiddleware
 from bolide.middleware.gzip import GZipMiddleware
+from bolide.middleware.http import HTTPMiddleware, ResponseStart
+from bolide.middleware.security_headers import SecurityHeadersMiddleware
 from bolide.middleware.sessions import SessionMiddleware
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response, StreamingResponse
@@ -21,10 +23,23 @@ from bolide.types import ASGIApp, Message, Receive, Scope, Send
 pytestmark = pytest.mark.anyio
 
 ORIGIN = "https://example.org"
+
+
+class Teapots(HTTPMiddleware):
+    """Makes a 204 a 418, and tells what there was."""
+
+    def on_response_start(self, request: Request, start: ResponseStart) -> None:
+        start.headers["x-status"] = str(start.status)
+        if start.status == 204:
+            start.status = 418
+
+
 LAYERS = [
+    Middleware(SecurityHeadersMiddleware, content_security_policy="default-src 'self'"),
     Middleware(CORSMiddleware, allow_origins=[ORIGIN], expose_headers=["X-Seen"]),
     Middleware(GZipMiddleware),
     Middleware(SessionMiddleware, secret_key="a secret of thirty-two bytes, yes", max_age=None),
+    Middleware(Teapots),
 ]
 
 
