@@ -50,7 +50,13 @@ class StartFilter(Exchange):
         """Show the start of a response to this layer, and to those further out."""
         self.response_started = True
         send, start = self.send, self.on_start(start)
-        return send.lead(start, size) if isinstance(send, Exchange) else (start, send)
+        if not isinstance(send, Exchange):
+            return start, send
+        if type(send) is Exchange:
+            # PERF: S11, without one more frame for the outermost.
+            send.response_started = True
+            return start, send.send
+        return send.lead(start, size)
 
     def on_start(self, start: Message) -> Message:
         """Give the start that is to be sent; the one that came is not to be changed."""
