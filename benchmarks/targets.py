@@ -111,9 +111,6 @@ Next: nothing; a stream that comes as a list of bytes is not a stream.""",
     "S14": """\
 The way to a thread and back is most of it, and AnyIO's threads are kept: see
 `docs/explanation/decisions/threads.md`. Next: a quicker `run_sync` in AnyIO itself.""",
-    "S15": """\
-Jinja2 alone takes two thirds of what Starlette takes for the page, so next to nothing is left for a
-framework. Next: nothing here; keep pages that are the same for everybody.""",
     "S16": """\
 Each mount matches a pattern of its own and writes its part of the scope (`root_path`,
 `path_params`, `app_root_path`), which applications inside may read. Next: one pattern for a chain

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import math
 import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bolide import _json_codec
@@ -23,6 +24,7 @@ from bolide._json_codec import (
     MsgspecCodec,
     OrjsonCodec,
     StandardCodec,
+    encode_standard,
     fastest_codec,
 )
 from bolide._settings import ACTIVE
@@ -44,6 +46,68 @@ values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
     max_leaves=8,
 )
+
+
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.dictionaries(st.text() | st.integers() | st.floats() | st.none() | st.tuples(), inner)
+    ),
+    max_leaves=8,
+)
+
+
+def outcome_of(encode: Callable[[Any], str], value: Any) -> tuple[Any, ...]:
+    try:
+        return (encode(value),)
+    except (TypeError, ValueError, RecursionError) as exc:
+        return type(exc), exc.args, getattr(exc, "__notes__", None)
+
+
+def itself() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def deep() -> list[Any]:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@given(value=anything)
+@example(value=itself())
+@example(value={"a": {"b": itself()}})
+@example(value="text")
+@example(value=math.nan)
+def test_the_encoder_that_is_kept_does_what_json_dumps_does(value: Any) -> None:
+    expected = functools.partial(
+        json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    assert outcome_of(encode_standard, value) == outcome_of(expected, value)
+
+
+def test_what_is_too_deep_is_an_error() -> None:
+    with pytest.raises(RecursionError):
+        encode_standard(deep())
+
+
+def test_an_error_leaves_nothing_behind() -> None:
+    value = [{"a": object()}]
+    for _ in range(2):
+        with pytest.raises(TypeError, match="object is not JSON serializable"):
+            encode_standard(value)
+
+
+def test_an_interpreter_without_the_fast_encoder_writes_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    assert _json_codec._kept_encoder()({"a": [1, "\u00e9"]}) == '{"a":[1,"\u00e9"]}'
 
 
 @each_codec

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -42,9 +44,18 @@ def test_a_policy_is_a_value() -> None:
     assert repr(policy) == "Policy(strict_forms=True)"
 
 
+def test_a_policy_is_copied_and_pickled_as_what_it_is() -> None:
+    policy = Policy(strict_forms=True)
+
+    assert copy.deepcopy(policy) == policy
+    assert pickle.loads(pickle.dumps(policy)) == policy
+
+
 def test_a_policy_does_not_change() -> None:
     with pytest.raises(AttributeError, match="cannot be changed"):
         STARLETTE.strict_forms = True
+    with pytest.raises(AttributeError, match="has no other 'strict_from'"):
+        STARLETTE.strict_from = True
     with pytest.raises(AttributeError, match="cannot be changed"):
         del STARLETTE.strict_forms
     assert STARLETTE.strict_forms is False

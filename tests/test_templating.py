@@ -98,41 +98,6 @@ def test_pages_are_escaped(tmp_path: Path, name: str, text: str) -> None:
     assert response.body == text.encode()
 
 
-def test_a_template_sees_what_it_would_see_in_a_plain_environment(tmp_path: Path) -> None:
-    files = {
-        "show.html": "{{ a }} {{ b }} {{ c }} {{ range(2) | list }} {{ self is defined }}",
-        "included.html": "{% set a = 'set' %}{% include 'show.html' %}",
-        "alone.html": "{% include 'show.html' without context %}",
-        "macro.html": "{% macro m() %}{{ a }} {{ b }} {{ c }}{% endmacro %}",
-        "imported.html": "{% from 'macro.html' import m %}{{ m() }}",
-        "with.html": "{% from 'macro.html' import m with context %}{{ m() }}",
-        "base.html": "{% block x %}{{ a }}{% endblock %} {{ b }}",
-        "child.html": "{% extends 'base.html' %}{% block x %}{{ super() }} {{ c }}{% endblock %}",
-    }
-    for name, source in files.items():
-        (tmp_path / name).write_text(source)
-    plain = jinja2.Environment(loader=jinja2.FileSystemLoader(tmp_path), autoescape=True)
-    ours = Jinja2Templates(tmp_path).env
-    for given in ({}, {"a": 1}, {"b": 2, "range": lambda size: [size]}):
-        for env_globals in ({}, {"a": "env"}, {"b": "env", "c": "env"}):
-            # What is in the environment may change after a template has been loaded.
-            for env in (plain, ours):
-                env.globals.update(env_globals)
-            for name in files:
-                pages = [
-                    env.get_template(name, globals={"c": "template"}).render(given)
-                    for env in (plain, ours)
-                ]
-                assert pages[0] == pages[1]
-    assert ours.from_string("{{ a }}").render() == "env"
-    assert (
-        type(ours.from_string(""))
-        .from_code(ours, ours.compile("{{ a }}"), {"a": "a dictionary"})
-        .render()
-        == "a dictionary"
-    )
-
-
 def test_an_environment_is_used_as_it_is() -> None:
     env = env_of(index="{{ value | shout }}")
     templates = Jinja2Templates(env=env)

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from bolide.applications import Bolide
 from bolide.config import Config
 from bolide.datastructures import CommaSeparatedStrings, Secret
@@ -37,12 +35,10 @@ MAX_DRAIN_SECONDS = 3
 
 def load_templates() -> Jinja2Templates:
     """Read all templates now: later, that would keep the event loop waiting for the disk."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False
-    )
-    templates = Jinja2Templates(env=env)
-    for name in env.list_templates():
-        env.get_template(name)
+    templates = Jinja2Templates(HERE / "templates", autoescape=True)
+    templates.env.auto_reload = False
+    for name in templates.env.list_templates():
+        templates.get_template(name)
     return templates
 
 

@@ -11,8 +11,10 @@ module `json` is one, and so is `orjson`.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from json.encoder import encode_basestring
 from typing import Any, Final, Protocol
 
 __all__ = [
@@ -47,10 +49,31 @@ class JSONCodec(Protocol):
         ...
 
 
-# PERF: S2, one encoder for all, where `json.dumps` with these options makes one a call.
-encode_standard: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":")
-).encode
+_encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _kept_encoder() -> Callable[[Any], str]:
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _encoder.encode
+    # It keeps no note of what it has met, which two threads could not do at the same time.
+    parts: Callable[[Any, int], tuple[str, ...]] = make(
+        None, _encoder.default, encode_basestring, None, ":", ",", False, False, False
+    )
+
+    def encode(value: Any) -> str:
+        try:
+            return "".join(parts(value, 0))
+        except RecursionError:
+            # Somebody else can tell whether it is only deep, or has itself in it.
+            return _encoder.encode(value)
+
+    return encode
+
+
+# PERF: S2, S7, where `json.dumps` makes two encoders a call, and `JSONEncoder.encode` one.
+encode_standard: Final = _kept_encoder()
+"""Give a value as JSON, in the text that `json.dumps` gives with the options of `_encoder`."""
 
 _decode: Final = json.JSONDecoder().decode
 
@@ -60,8 +83,6 @@ class StandardCodec:
 
     NaN and infinities are refused with a ValueError when they are written.
     """
-
-    # PERF: S2, one encoder for all, where `json.dumps` with these options makes one a call.
 
     def dumps(self, value: Any, /) -> bytes:
         """Give a value as JSON."""

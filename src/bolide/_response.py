@@ -17,7 +17,7 @@ from bolide._background import run_background
 from bolide._data.headers import MutableHeaders, refuse_illegal
 from bolide._exchange import Exchange
 from bolide._policy import policy_of
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide.background import BackgroundTask
 from bolide.types import Message, Receive, Scope, Send
 
@@ -90,25 +90,28 @@ class Response:
         # PERF: S1, the common cases of `render` and `init_headers` without their frames.
         cls = type(self)
         charset = self.charset
+        is_utf8 = charset == "utf-8"
         body: bytes | memoryview
-        if type(content) is str and cls.render is _RENDER:
-            body = content.encode(charset)
-        else:
+        if type(content) is not str or cls.render is not _RENDER:
             body = self.render(content)
-        self.body = body
-        ordinary = headers is None and (status_code == 200 or status_code > 304)
-        if ordinary and cls.init_headers is _INIT_HEADERS:
-            length = len(body)
-            header = _LENGTHS[length] if length < 256 else (b"content-length", b"%d" % length)
-            media_type = self.media_type
-            if media_type is None:
-                self.raw_headers = [header]
-            elif charset == "utf-8" and media_type in _UTF8_TYPES:
-                self.raw_headers = [header, _UTF8_TYPES[media_type]]
-            else:
-                self.raw_headers = [header, _content_type_header(media_type, charset)]
+        elif is_utf8:
+            body = content.encode()
         else:
+            body = content.encode(charset)
+        self.body = body
+        if headers is not None or status_code != 200 or cls.init_headers is not _INIT_HEADERS:
             self.init_headers(headers)
+            return
+        length = len(body)
+        header = _LENGTHS[length] if length < 256 else (b"content-length", b"%d" % length)
+        media_type = self.media_type
+        if media_type is None:
+            self.raw_headers = [header]
+            return
+        content_type = _UTF8_TYPES.get(media_type) if is_utf8 else None
+        if content_type is None:
+            content_type = _content_type_header(media_type, charset)
+        self.raw_headers = [header, content_type]
 
     def render(self, content: Any) -> bytes | memoryview:
         """Turn the content into the body."""
@@ -202,7 +205,7 @@ class Response:
             partitioned=partitioned,
         )
         header = cookie.encode("latin-1")
-        policy = ACTIVE.get().policy
+        policy = current_settings().policy
         if policy.check_cookies:
             refuse_dropped(
                 key,

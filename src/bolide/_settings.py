@@ -17,7 +17,14 @@ from bolide._policy import STARLETTE, Policy
 if TYPE_CHECKING:
     from bolide._threads import ThreadLimits
 
-__all__ = ["ACTIVE", "Settings"]
+__all__ = [
+    "ACTIVE",
+    "DEFAULT",
+    "Settings",
+    "current_settings",
+    "enter_settings",
+    "leave_settings",
+]
 
 
 class Settings:
@@ -41,8 +48,27 @@ class Settings:
         self.codec = codec
         self.limits = limits
 
+    @classmethod
+    def of(cls, policy: Policy, codec: JSONCodec, limits: ThreadLimits | None) -> Settings:
+        """Give these settings, which are `DEFAULT` itself where they are those of Starlette."""
+        if policy is STARLETTE and codec is STANDARD and limits is None:
+            return DEFAULT
+        return cls(policy, codec, limits)
 
-_DEFAULT: Final = Settings()
 
-ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=_DEFAULT)
+DEFAULT: Final = Settings()
+"""What holds where nothing is set: the behaviour of Starlette."""
+
+ACTIVE: Final[ContextVar[Settings]] = ContextVar("bolide_settings", default=DEFAULT)
 """The settings of the innermost application that is running."""
+
+# PERF: S1, CPython makes a new bound method for each call of a method of an imported name.
+
+current_settings: Final = ACTIVE.get
+"""Give the settings of the innermost application that is running."""
+
+enter_settings: Final = ACTIVE.set
+"""Let these settings hold, and give what `leave_settings` takes to end that."""
+
+leave_settings: Final = ACTIVE.reset
+"""Let the settings hold that did before."""

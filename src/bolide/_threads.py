@@ -36,7 +36,7 @@ import anyio.to_thread
 from anyio.lowlevel import RunVar
 
 from bolide._policy import Policy
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide.exceptions import HTTPException
 
 __all__ = [
@@ -171,7 +171,7 @@ _limiters: Final[RunVar[_Limiters]] = RunVar("bolide.thread_limiters")
 
 def endpoint_limiter() -> anyio.CapacityLimiter | None:
     """Give the limiter for a blocking endpoint, to somebody who is about to call one."""
-    limits = ACTIVE.get().limits
+    limits = current_settings().limits
     if limits is None or limits.endpoints is None:
         return None
     return limits.endpoints.limiter()
@@ -179,7 +179,7 @@ def endpoint_limiter() -> anyio.CapacityLimiter | None:
 
 def file_limiter() -> anyio.CapacityLimiter | None:
     """Give the limiter for an operation on a file, to somebody who is about to do one."""
-    limits = ACTIVE.get().limits
+    limits = current_settings().limits
     if limits is None or limits.files is None:
         return None
     return limits.files.limiter()
@@ -211,7 +211,7 @@ def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awa
 
 def start_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Call a blocking endpoint for a request that may still be refused."""
-    limits = ACTIVE.get().limits
+    limits = current_settings().limits
     if limits is None or limits.queue is None:
         return run_endpoint(func, *args, **kwargs)
     return limits.queue.run(func, *args, **kwargs)

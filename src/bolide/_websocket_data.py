@@ -19,7 +19,7 @@ from typing import Any, Final
 from bolide._json_body import MalformedJSON, decode_json
 from bolide._json_codec import STANDARD
 from bolide._policy import policy_of
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide.exceptions import WebSocketException
 from bolide.types import Message, Scope
 
@@ -70,7 +70,7 @@ def json_of(scope: Scope, data: str | bytes) -> Any:
         MalformedMessage: It holds none, and messages are checked.
         ValueError: It holds none.
     """
-    codec = ACTIVE.get().codec
+    codec = current_settings().codec
     policy = policy_of(scope)
     if policy.check_websockets:
         encoded = data.encode(errors="surrogatepass") if isinstance(data, str) else data

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
+from bolide._async import hands_on
 from bolide._data.state import State
 from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
@@ -21,13 +22,18 @@ from bolide._policy import (
 )
 from bolide._quiet_disconnects import is_disconnect, note_disconnect
 from bolide._replay import BodyKeeper
-from bolide._settings import ACTIVE, Settings
+from bolide._settings import (
+    DEFAULT,
+    Settings,
+    current_settings,
+    enter_settings,
+    leave_settings,
+)
 from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
 from bolide.middleware._host_guard import (
-    NAME,
     advise,
     check_hosts,
     place_host_check,
@@ -112,6 +118,13 @@ class Starlette:
         self.user_middleware: list[Middleware] = list(middleware or [])
         self.middleware_stack: ASGIApp | None = None
 
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name in ("policy", "json"):
+                self._settings = None
+
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together; called once, at the first call of the application."""
         handlers = dict(self.exception_handlers)
@@ -136,48 +149,48 @@ class Starlette:
             app = DrainBoundary(app, self._drain_control)
         return app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         stack: Any = self.middleware_stack
+        if stack is None or self._settings is not DEFAULT or current_settings() is not DEFAULT:
+            return self._run(scope, receive, send)
+        scope["app"] = self
+        # PERF: S1, to call a method takes a third of what it takes to call an object.
+        awaitable: Awaitable[None] = stack.__call__(scope, receive, send)
+        return awaitable
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the layers with what this application has set."""
+        stack: Any = self.middleware_stack
+        is_outermost = "app" not in scope
         if stack is None:
             stack = self.middleware_stack = self.build_middleware_stack()
-            if "app" not in scope and scope["type"] == "lifespan" and not self.debug:
+            if is_outermost and scope["type"] == "lifespan" and not self.debug:
                 advise(self.policy, self.user_middleware)
-        policy, codec, limits = self.policy, self.json, self._thread_limits
-        outside = ACTIVE.get()
-        if outside.policy is policy and outside.codec is codec and limits is None:
-            scope["app"] = self
-            # PERF: S1, to call a method takes a third of what it takes to call an object.
-            await stack.__call__(scope, receive, send)
-            return
-        is_outermost = "app" not in scope
+        limits = self._thread_limits or current_settings().limits
+        inside = self._settings
+        if inside is None or inside.limits is not limits:
+            inside = self._settings = Settings.of(self.policy, self.json, limits)
+        policy = inside.policy
         scope["app"] = self
         if policy.cut_head_bodies and scope.get("method") == "HEAD":
             send = HeadersOnly(send)
         # PERF: S1, a layer of its own would cost every request a frame. An iterator could be gone
         # through only once.
-        if policy.refuse_double_hosts and isinstance(scope.get("headers"), list | tuple):
-            if [*map(NAME, scope["headers"])].count(b"host") > 1:
+        if policy.refuse_double_hosts and isinstance(scope.get("headers"), (list, tuple)):
+            if [header[0] for header in scope["headers"]].count(b"host") > 1:
                 stack = refuse_hosts
-        limits = limits or outside.limits
-        inside = self._settings
-        if (
-            inside is None
-            or inside.policy is not policy
-            or inside.codec is not codec
-            or inside.limits is not limits
-        ):
-            inside = self._settings = Settings(policy, codec, limits)
-        before = ACTIVE.set(inside)
+        before = enter_settings(inside)
         try:
-            await stack(scope, receive, send)
+            await stack.__call__(scope, receive, send)
         except Exception as exc:
             # Further in, middleware has to learn why there is no response.
             if not (is_outermost and policy.quiet_disconnects and is_disconnect(exc)):
                 raise
             note_disconnect(scope, exc)
         finally:
-            ACTIVE.reset(before)
+            leave_settings(before)
 
     @property
     def draining(self) -> Draining:

@@ -23,6 +23,7 @@ from bolide._body_timeout import in_time
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
 from bolide._data.url import URL, Address
 from bolide._disconnect import cancel_on_disconnect
+from bolide._exchange import Exchange
 from bolide._exports import publish
 from bolide._http.cookie_header import parse_cookies
 from bolide._http.memo import Memo
@@ -30,7 +31,7 @@ from bolide._inbox import LOST, Inbox, StreamConsumed
 from bolide._json_body import MalformedJSON, decode_json
 from bolide._policy import policy_of
 from bolide._replay import KeptBody, inbox_of
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide.exceptions import HTTPException
 from bolide.types import Message, Receive, Scope, Send
 
@@ -90,6 +91,11 @@ class Request(HTTPConnection[StateT]):
     _form: FormData | None = None
     _inbox: Inbox | None = None
 
+    # PERF: S1, most endpoints send nothing themselves, so their channel is only wrapped when it is
+    # asked for. Whoever makes a request without calling `__init__` sets one of the two.
+    _sender: Send | None = None
+    _wire: Send
+
     def __init__(
         self, scope: Scope, receive: Receive = empty_receive, send: Send = empty_send
     ) -> None:
@@ -98,7 +104,18 @@ class Request(HTTPConnection[StateT]):
             raise AssertionError(f"Expected an http scope, got {scope['type']!r}.")
         self.scope = scope
         self._receive = receive
-        self._send = send
+        self._sender = send
+
+    @property
+    def _send(self) -> Send:
+        """The ASGI send channel, which notes whether a response has started."""
+        if self._sender is None:
+            self._sender = Exchange(self._wire)
+        return self._sender
+
+    @_send.setter
+    def _send(self, send: Send) -> None:
+        self._sender = send
 
     @property
     def method(self) -> str:
@@ -210,7 +227,7 @@ class Request(HTTPConnection[StateT]):
         """
         if not hasattr(self, "_json"):
             body = await self.body()
-            codec = ACTIVE.get().codec
+            codec = current_settings().codec
             policy = policy_of(self.scope)
             if policy.refuse_bad_json:
                 self._json = decode_json(

@@ -39,7 +39,7 @@ from bolide._response import (
     denial,
     without_body,
 )
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide.background import BackgroundTask
 from bolide.concurrency import iterate_in_threadpool
 from bolide.types import Message, Receive, Scope, Send
@@ -107,7 +107,7 @@ class JSONResponse(Response):
 
     def render(self, content: Any) -> bytes:
         """Encode the content compactly as UTF-8."""
-        codec = ACTIVE.get().codec
+        codec = current_settings().codec
         if codec is STANDARD:
             # PERF: S2, without the frame of its method.
             return encode_standard(content).encode("utf-8")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bolide._data.url import URL
+from bolide._policy import STARLETTE, policy_of
+from bolide._settings import Settings, current_settings, enter_settings, leave_settings
 from bolide.background import BackgroundTask
 from bolide.exceptions import MissingExtra
-from bolide.requests import Request
+from bolide.requests import HTTPConnection, Request
 from bolide.responses import HTMLResponse
 from bolide.types import Receive, Scope, Send
 
@@ -21,6 +22,8 @@ class _MissingJinja2(MissingExtra, ImportError):
 
 try:
     import jinja2
+
+    from bolide._jinja import QuickEnvironment
 except ModuleNotFoundError:
     raise _MissingJinja2(
         "jinja2 must be installed to use Jinja2Templates", extra="templates"
@@ -62,24 +65,8 @@ class _TemplateResponse(HTMLResponse):
         await super().__call__(scope, receive, send)
 
 
-class _Template(jinja2.Template):
-    """A template that finds its globals in a fraction of the time."""
-
-    def new_context(
-        self,
-        vars: dict[str, Any] | None = None,
-        shared: bool = False,
-        locals: Mapping[str, Any] | None = None,
-    ) -> jinja2.runtime.Context:
-        """Give what the template is rendered with: the globals, and these values before them."""
-        # PERF: S15, a dictionary is made of a ChainMap name by name, in Python.
-        if not shared and type(self.globals) is ChainMap:
-            values: dict[str, Any] = {}
-            for names in reversed(cast("ChainMap[str, Any]", self.globals).maps):
-                values.update(names)
-            values.update(vars or {})
-            return super().new_context(values, True, locals)
-        return super().new_context(vars, shared, locals)
+_BY_NAME: Final = jinja2.select_autoescape()
+"""Escapes by the end of the name. It is there for as long as nobody has chosen anything else."""
 
 
 class Jinja2Templates:
@@ -88,13 +75,13 @@ class Jinja2Templates:
     Give `directory` or `env`, not both.
 
     Args:
-        directory: Where templates are looked for; of several, in order. Text is escaped in
-            templates for HTML and XML.
+        directory: Where templates are looked for; of several, in order.
         context_processors: Functions that take the request and give values for every template.
         env: A Jinja2 environment of one's own.
         autoescape: Whether text is escaped in the templates of `directory`, or a function that says
-            so of the name of a template. By default it is where the name ends in `.html`, `.htm` or
-            `.xml`, and thus not in `page.html.j2` or `image.svg`: say True if all are for browsers.
+            so of the name of a template. By default it is in all templates while an application
+            runs whose policy has `escape_templates`, as that of `Bolide`; else, and where none
+            runs, in those whose names end in `.html`, `.htm` or `.xml`.
 
     Raises:
         AssertionError: Both, or none, of `directory` and `env` are given; or `autoescape` with
@@ -118,13 +105,33 @@ class Jinja2Templates:
             assert directory is not None
             loader = jinja2.FileSystemLoader(directory)
             if autoescape is None:
-                autoescape = jinja2.select_autoescape()
-            env = jinja2.Environment(loader=loader, autoescape=autoescape)  # noqa: S701 - or as told
-            env.template_class = _Template
-        self.env = env
-        env_globals = cast("MutableMapping[str, Any]", self.env.globals)
+                autoescape = _BY_NAME
+            env = QuickEnvironment(loader=loader, autoescape=autoescape)
+        self._env = env
+        self._escaping: jinja2.Environment | None = None
+        env_globals = cast("MutableMapping[str, Any]", env.globals)
         env_globals.setdefault("url_for", _url_for)
         env_globals.setdefault("path_for", _path_for)
+
+    @property
+    def env(self) -> jinja2.Environment:
+        """The environment of the templates, for filters and the like.
+
+        Where all templates are escaped it is an overlay of the one that there is otherwise: both
+        have the same filters, tests and globals, but options have to be set before the first use.
+        """
+        env = self._env
+        if env.autoescape is not _BY_NAME or not current_settings().policy.escape_templates:
+            return env
+        if self._escaping is None:
+            # SECURITY: compiled code does not tell whether it escapes, so that a cache of it could
+            # give that of the other environment.
+            self._escaping = env.overlay(autoescape=True, bytecode_cache=None)
+        return self._escaping
+
+    @env.setter
+    def env(self, env: jinja2.Environment) -> None:
+        self._env, self._escaping = env, None
 
     def get_template(self, name: str) -> jinja2.Template:
         """Give a template.
@@ -162,8 +169,23 @@ class Jinja2Templates:
         context.setdefault("request", request)
         for processor in self.context_processors:
             context.update(processor(request))
-        template = self.get_template(name)
+        if current_settings().policy.escape_templates:
+            template = self.get_template(name)
+        else:
+            template = self._get_template_for(request, name)
         return _TemplateResponse(template, context, status_code, headers, media_type, background)
+
+    def _get_template_for(self, request: object, name: str) -> jinja2.Template:
+        # What a test gives instead of a request may have no scope.
+        policy = policy_of(request.scope) if isinstance(request, HTTPConnection) else STARLETTE
+        if not policy.escape_templates:
+            return self.get_template(name)
+        # SECURITY: this is a thread that was started without the context of the request.
+        before = enter_settings(Settings(policy))
+        try:
+            return self.get_template(name)
+        finally:
+            leave_settings(before)
 
 
 @jinja2.pass_context

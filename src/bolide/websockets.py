@@ -34,7 +34,7 @@ from typing import Any, Final, cast
 from bolide._connection import HTTPConnection, StateT
 from bolide._data.headers import refuse_illegal
 from bolide._json_codec import STANDARD
-from bolide._settings import ACTIVE
+from bolide._settings import current_settings
 from bolide._websocket_data import data_of, json_of
 from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -257,7 +257,7 @@ class WebSocket(HTTPConnection[StateT]):
             mode: Whether to send a `"text"` or a `"binary"` (UTF-8) message.
         """
         _check_mode(mode)
-        codec = ACTIVE.get().codec
+        codec = current_settings().codec
         encoded: str | bytes
         if codec is STANDARD:
             # Unlike that of a response, this JSON may hold NaN, as on Starlette.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bolide._exchange import Exchange
+from bolide.background import BackgroundTask
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.middleware import Middleware
 from bolide.middleware.errors import ServerErrorMiddleware
@@ -206,6 +207,37 @@ async def test_both_do_the_same(
 
 both = pytest.mark.parametrize("make", [straight, one_by_one])
 Make = Callable[..., ServerErrorMiddleware]
+
+
+@both
+@pytest.mark.parametrize("status", [200, 201, 204, 304, 500])
+async def test_a_response_is_sent_and_its_background_task_run(make: Make, status: int) -> None:
+    done: list[str] = []
+
+    async def endpoint(request: Request) -> Response:
+        return PlainTextResponse("text", status, background=BackgroundTask(done.append, "done"))
+
+    app = make(Router([Route("/", endpoint)]))
+    outcome = await outcome_of(app, {**TROUBLE_SCOPE, "path": "/"})
+    assert [message.get("status") for message in outcome.sent] == [status, None]
+    assert outcome.sent[1]["body"] == b"text"
+    assert done == ["done"]
+
+
+@both
+async def test_an_error_of_a_background_task_comes_after_the_response(make: Make) -> None:
+    async def fail() -> None:
+        raise Trouble("a task's")
+
+    async def endpoint(request: Request) -> Response:
+        return PlainTextResponse("text", background=BackgroundTask(fail))
+
+    app = make(Router([Route("/", endpoint)]), {Trouble: saying("trouble", 418)})
+    outcome = await outcome_of(app, {**TROUBLE_SCOPE, "path": "/"})
+    assert [message.get("status") for message in outcome.sent] == [200, None]
+    assert "already started" in (outcome.raised or "")
+
+
 TROUBLE_SCOPE: Scope = {"type": "http", "method": "GET", "path": "/app-trouble"}
 
 
@@ -348,6 +380,39 @@ async def test_an_application_that_is_replaced_later_is_called(layer: str) -> No
     assert outcome.scope["noted"] is True
     assert outcome.raised == repr(Trouble("an app's"))
     assert outcome.sent[0]["status"] == 500
+
+
+async def test_a_request_whose_constructor_was_replaced_is_made_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = straight(Router(ROUTES))
+    made: list[Request] = []
+    original = Request.__init__
+
+    def init(self: Request, *args: Any) -> None:
+        original(self, *args)
+        made.append(self)
+
+    monkeypatch.setattr(Request, "__init__", init)
+    outcome = await outcome_of(app, {**TROUBLE_SCOPE, "path": "/fine"})
+    assert outcome.sent[1]["body"] == b"fine"
+    assert len(made) == 1
+
+
+async def test_a_response_whose_call_was_replaced_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = straight(Router(ROUTES))
+    original = Response.__call__
+
+    async def traced(self: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["traced"] = True
+        await original(self, scope, receive, send)
+
+    monkeypatch.setattr(Response, "__call__", traced)
+    outcome = await outcome_of(app, {**TROUBLE_SCOPE, "path": "/fine"})
+    assert outcome.scope["traced"] is True
+    assert outcome.sent[1]["body"] == b"fine"
 
 
 async def test_an_endpoint_that_is_replaced_later_is_called() -> None:

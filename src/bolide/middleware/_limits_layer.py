@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Final, TypedDict
 
 from bolide._policy import OWN_POLICY_KEY, Policy, UnknownOption, policy_of
-from bolide._settings import ACTIVE, Settings
+from bolide._settings import ACTIVE, Settings, current_settings
 from bolide._threads import ThreadLimits
 from bolide.middleware._websocket_guard import bounded
 from bolide.types import ASGIApp, Receive, Scope, Send
@@ -77,7 +77,7 @@ class LimitsLayer:
             return
         outer = scope.get(OWN_POLICY_KEY)
         scope[OWN_POLICY_KEY] = scope.get("app"), self._over(policy_of(scope))
-        settings = ACTIVE.get()
+        settings = current_settings()
         if self._threads is not None:
             limits = self._threads.over(settings.limits)
             ACTIVE.set(Settings(settings.policy, settings.codec, limits))

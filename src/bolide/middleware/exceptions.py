@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Mapping
+from types import FunctionType, MethodType
+from typing import Any, Final, Protocol, cast
 
+from bolide._async import hands_on
+from bolide._background import run_background
 from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
@@ -19,6 +22,7 @@ from bolide._dispatch import (
 )
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, Handover, takes_handover
+from bolide._response import BODILESS
 from bolide._threads import start_endpoint
 from bolide.exceptions import HTTPException, WebSocketException
 from bolide.middleware._websocket_guard import WebSocketGuard
@@ -33,6 +37,14 @@ __all__ = [
     "StatusHandlers",
     "wrap_app_handling_exceptions",
 ]
+
+
+class ErrorBoundary(Protocol):
+    """A layer that is called with exceptions that nothing further in has answered."""
+
+    async def settle(self, exc: Exception, scope: Scope, receive: Receive, send: Exchange) -> bool:
+        """Answer an exception; say whether that is all there is to it, or it has to be raised."""
+        ...
 
 
 class ExceptionMiddleware:
@@ -94,47 +106,93 @@ class ExceptionMiddleware:
             self._exception_handlers, self._status_handlers, exc_class_or_status_code, handler
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
-        if scope["type"] != "http":
-            await self._other_than_http(scope, receive, send)
-            return
+        # PERF: S11n, `isinstance` takes its time to say no.
+        if scope["type"] == "http" and (type(send) is Exchange or not isinstance(send, Handover)):
+            return self.respond(scope, receive, send)
+        return self._call(scope, receive, send)
+
+    async def respond(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        outside: ErrorBoundary | None = None,
+    ) -> None:
+        """Answer an HTTP request, and what comes of it.
+
+        Args:
+            scope: The scope of the request.
+            receive: Its receive channel.
+            send: Its send channel.
+            outside: Who would be called next with an exception that is not answered here.
+        """
         scope[HANDLERS_KEY] = self.tables
-        if not isinstance(send, Exchange):
-            send = Exchange(send)
         app: Any = self.app
+        exchange: Any = send if type(send) is Exchange else None
         endpoint: FunctionEndpoint | None = None
         request: Any = None
         response: Any = None
+        started = False
         try:
-            # PERF: S1, do what the router and the endpoint would do, without their coroutines;
-            # but not where somebody has replaced the router's, as instrumentation does.
-            if (
-                app is self._bare_router
-                and type(app).__call__ is self._router_call
-                and not isinstance(send, Handover)
-            ):
+            # PERF: S1, do what the router, the endpoint and the response would do, without their
+            # coroutines; but not where somebody has replaced theirs, as instrumentation does.
+            if app is self._bare_router and type(app).__call__ is self._router_call:
                 app = app.choose(scope)
-                if type(app) is FunctionEndpoint:
+                if type(app) is FunctionEndpoint and Request.__init__ is _REQUEST_INIT:
                     endpoint = app
-                    request = Request(scope, receive, send)
+                    request = _new(Request)
+                    request.scope = scope
+                    request._receive = receive
+                    request._sender = exchange
+                    request._wire = send
                     response = endpoint.func
                     if endpoint.is_async:
                         response = await endpoint.func(request)
                     else:
                         response = await start_endpoint(endpoint.func, request)
-                    app = response
+                    if type(response).__call__ is _RESPONSE_CALL:
+                        status = response.status_code
+                        if status == 200 or status not in BODILESS:
+                            started = True
+                            start: Any = {
+                                "type": "http.response.start",
+                                "status": status,
+                                "headers": response.raw_headers,
+                            }
+                            if exchange is not None:
+                                exchange.response_started = True
+                                send = exchange.send
+                            elif type(send) not in _FUNCTIONS and isinstance(send, Exchange):
+                                start, send = send.lead(start, len(response.body))
+                            await send(start)
+                            await send({"type": "http.response.body", "body": response.body})
+                            if response.background is not None:
+                                await run_background(response.background, scope)
+                            return
+                    app, exchange = response, request._send
                 elif app is reject and "app" in scope and self._answers_missing_itself():
                     # PERF: S5, what is not raised does not have to be caught.
                     app = error_answer(scope, HTTPException(404, "Not Found"))
-            await app(scope, receive, send)
+            if exchange is None:
+                exchange = Exchange(send)
+            await app(scope, receive, exchange)
         except Exception as exc:
+            channel: Exchange = exchange or (Exchange(send) if request is None else request._send)
+            if started:
+                channel.response_started = True
             try:
-                if endpoint is None:
-                    raise
-                await endpoint.recover(exc, request, response, receive, send)
+                try:
+                    if endpoint is None or request is None:
+                        raise
+                    await endpoint.recover(exc, request, response, receive, channel)
+                except Exception as unanswered:
+                    if not await self.recover(unanswered, scope, receive, channel):
+                        raise
             except Exception as unanswered:
-                if not await self.recover(unanswered, scope, receive, send):
+                if outside is None or not await outside.settle(unanswered, scope, receive, channel):
                     raise
 
     def _answers_missing_itself(self) -> bool:
@@ -146,13 +204,14 @@ class ExceptionMiddleware:
             and type(self).http_exception is _HTTP_EXCEPTION
         )
 
-    async def _other_than_http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call what is inside, whatever the scope is, and whoever sends the response."""
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         scope[HANDLERS_KEY] = self.tables
         guard = self.websocket_guard
-        if guard is not None:
+        if guard is not None and scope["type"] == "websocket":
             if not guard.allows(scope):
                 await guard.refuse(receive, send)
                 return
@@ -198,3 +257,8 @@ class ExceptionMiddleware:
 
 _HTTP_EXCEPTION: Final = ExceptionMiddleware.http_exception
 _CALL: Final = ExceptionMiddleware.__call__
+_REQUEST_INIT: Final = Request.__init__
+_RESPONSE_CALL: Final = Response.__call__
+_new: Final = object.__new__
+# PERF: S1, `isinstance` takes its time to say no.
+_FUNCTIONS: Final = frozenset({FunctionType, MethodType})
