@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from bolide._async import CollapsingTaskGroup
 from bolide._connection import ClientDisconnect
+from bolide._http.memo import Memo
 from bolide._replay import inbox_of
 from bolide.types import Message, Receive, Scope
 
@@ -34,8 +35,13 @@ __all__ = [
 
 def reports_disconnect_on_send(scope: Scope) -> bool:
     """Say whether the server raises OSError from `send` once the client is gone (ASGI 2.4)."""
-    version = scope.get("asgi", {}).get("spec_version", "2.0")
-    return tuple(map(int, version.split("."))) >= (2, 4)
+    return _REPORTS[scope.get("asgi", {}).get("spec_version", "2.0")]
+
+
+# PERF: S12, a server has one version.
+_REPORTS: Final = Memo[str, bool](
+    lambda version: tuple(map(int, version.split("."))) >= (2, 4),
+)
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

@@ -400,4 +400,4 @@ def policy_of(scope: Mapping[str, Any]) -> Policy:
         policy = app.policy  # type: ignore[union-attr]
     except AttributeError:
         return STARLETTE
-    return policy if isinstance(policy, Policy) else STARLETTE
+    return policy if type(policy) is Policy or isinstance(policy, Policy) else STARLETTE

@@ -248,13 +248,17 @@ class Response:
         status = self.status_code
         if status != 200 and status in BODILESS and policy_of(scope).cut_forbidden_bodies:
             headers, body = without_body(status, headers), b""
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         if scope["type"] == "websocket":
             send = denial(send)
         elif isinstance(send, Exchange):
-            # PERF: S1, note the start ourselves rather than in one more frame a message.
-            send.response_started = True
-            send = send.send
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            if type(send) is Exchange:
+                # PERF: S1, note the start ourselves rather than in one more frame a message.
+                send.response_started = True
+                send = send.send
+            else:
+                start, send = send.lead(start, len(body))
+        await send(start)
         await send({"type": "http.response.body", "body": body})
         if self.background is not None:
             await run_background(self.background, scope)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import SendFilter, StartFilter, editable
 from bolide.types import Message
 
 pytestmark = pytest.mark.anyio
@@ -86,6 +86,42 @@ async def test_nothing_is_sent_before_the_awaitable_is_awaited() -> None:
     assert sent == []
     await awaitable
     assert sent == [START]
+
+
+class Tagging(StartFilter):
+    """Adds a header."""
+
+    def on_start(self, start: Message) -> Message:
+        return {**start, "headers": [*start["headers"], (b"b", b"2")]}
+
+
+@pytest.mark.parametrize("message", [BODY, *OTHERS], ids=lambda message: message["type"])
+async def test_a_filter_of_starts_hands_on_all_else_as_it_is(message: Message) -> None:
+    sent = Sent()
+    send = Tagging(sent.send)
+    await send(message)
+
+    assert len(sent) == 1
+    assert sent[0] is message
+    assert not send.response_started
+
+
+async def test_a_filter_of_starts_sees_one_that_is_sent_and_one_that_is_led_past_it() -> None:
+    sent = Sent()
+    send, other = Tagging(sent.send), Tagging(Tagging(sent.send))
+    await send(START)
+    start, further = other.lead(START, None)
+
+    assert sent == [{**START, "headers": [(b"a", b"1"), (b"b", b"2")]}]
+    assert start == {**START, "headers": [(b"a", b"1"), (b"b", b"2"), (b"b", b"2")]}
+    assert further == sent.send
+    assert send.response_started
+    assert other.response_started
+
+
+def test_a_filter_of_starts_says_what_it_makes_of_them() -> None:
+    with pytest.raises(NotImplementedError):
+        StartFilter(Sent().send).lead(START, 0)
 
 
 @pytest.mark.parametrize("kind", [list, tuple], ids=["list", "tuple"])

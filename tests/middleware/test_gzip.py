@@ -634,6 +634,26 @@ async def test_a_responder_that_was_not_called_cannot_send() -> None:
 # In an application
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+async def test_what_counts_is_what_the_request_said_when_it_came(kind: Any, strict: bool) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["headers"] == [(b"accept-encoding", b"gzip")]
+        scope["headers"].clear()
+        scope["app"] = None
+        await Response(LARGE)(scope, receive, send)
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = kind([(b"accept-encoding", b"gzip")])
+    middleware: Any = GZipMiddleware(app, strict=strict)
+    await middleware({"type": "http", "headers": headers}, None, send)
+    assert decompress(sent[1:]) == LARGE
+
+
 def test_a_client_reads_every_kind_of_response(client_for: ClientFor, tmp_path: Any) -> None:
     path = tmp_path / "file.txt"
     path.write_bytes(LARGE)

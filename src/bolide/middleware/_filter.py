@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from bolide._data.headers import MutableHeaders
+from bolide._exchange import Exchange
 from bolide.types import Message, Receive, Scope, Send
 
-__all__ = ["InnerApp", "SendFilter", "editable"]
+__all__ = ["InnerApp", "SendFilter", "StartFilter", "editable"]
 
 
 class InnerApp(Protocol):
@@ -28,8 +29,38 @@ def editable(start: Message) -> tuple[Message, MutableHeaders]:
 
     The list of headers belongs to the response object, which may be sent again.
     """
-    raw = list(start.get("headers", ()))
-    return {**start, "headers": raw}, MutableHeaders(raw=raw)
+    copy = {**start}
+    raw = copy["headers"] = list(start.get("headers", ()))
+    return copy, MutableHeaders(raw=raw)
+
+
+class StartFilter(Exchange):
+    """A `send` callable that may rewrite the start of a response; one for each request.
+
+    Override `on_start`. What follows is handed on as it comes.
+    """
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.response_started = True
+            message = self.on_start(message)
+        return self.send(message)
+
+    def lead(self, start: Message, size: int | None) -> tuple[Message, Send]:
+        """Show the start of a response to this layer, and to those further out."""
+        self.response_started = True
+        send, start = self.send, self.on_start(start)
+        if not isinstance(send, Exchange):
+            return start, send
+        if type(send) is Exchange:
+            # PERF: S11, without one more frame for the outermost.
+            send.response_started = True
+            return start, send.send
+        return send.lead(start, size)
+
+    def on_start(self, start: Message) -> Message:
+        """Give the start that is to be sent; the one that came is not to be changed."""
+        raise NotImplementedError
 
 
 class SendFilter:

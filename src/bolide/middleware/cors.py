@@ -24,7 +24,7 @@ from bolide._http.memo import Memo
 from bolide._http.origin import Origin, parse_origin
 from bolide._policy import policy_of
 from bolide.exceptions import BolideError
-from bolide.middleware._filter import InnerApp, SendFilter, editable
+from bolide.middleware._filter import InnerApp, StartFilter, editable
 from bolide.responses import PlainTextResponse, Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -159,8 +159,7 @@ class CORSMiddleware:
             if "access-control-request-method" in headers:
                 return self.preflight_response(headers)(scope, receive, send)
         if self._is_plain:
-            send_on = _CORSFilter(self, send, origin).__call__
-            return self.app.__call__(scope, receive, send_on)
+            return self.app.__call__(scope, receive, _CORSFilter(self, send, origin))
         return self.simple_response(scope, receive, send, Headers(scope=scope))
 
     def _settle(self, *, safe: bool) -> None:
@@ -253,18 +252,17 @@ class CORSMiddleware:
         headers["Access-Control-Allow-Origin"] = origin
         headers.add_vary_header("Origin")
 
-    def headers_for(self, origin: bytes | None) -> dict[bytes, bytes]:
+    def headers_for(self, origin: bytes | None) -> Mapping[bytes, bytes]:
         """Give what `send` adds for an Origin header; the value of `vary` is one more."""
         if origin is None:
             return _VARY
-        added: dict[bytes, bytes] = {}
+        added = _VARY
+        if self.allow_credentials or not self.allow_all_origins:
+            text = _SENDABLE[origin]
+            if text is not None and self._allows(text):
+                added = _NAMED[origin]
         if self.simple_headers:
-            added.update([_encoded(*pair) for pair in self.simple_headers.items()])
-        explicit = self.allow_credentials or not self.allow_all_origins
-        text = _SENDABLE[origin]
-        if explicit and text is not None and self._allows(text):
-            added[b"access-control-allow-origin"] = origin
-        added[b"vary"] = b"Origin"
+            added = dict([_encoded(*pair) for pair in self.simple_headers.items()]) | added
         return added
 
 
@@ -278,13 +276,16 @@ _VARY: Final = {b"vary": b"Origin"}
 
 # PERF: S11, many requests come from one origin, and an application has few headers of its own.
 _SENDABLE: Final = Memo[bytes, str | None](_sendable)
+_NAMED: Final = Memo[bytes, dict[bytes, bytes]](
+    lambda origin: {b"access-control-allow-origin": origin, **_VARY}
+)
 _PARSED: Final = Memo[str, Origin | None](parse_origin)
 _encoded = lru_cache(maxsize=64)(encode_header)
 
 _OVERRIDABLE: Final = ("simple_response", "send", "is_allowed_origin", "allow_explicit_origin")
 
 
-class _CORSFilter(SendFilter):
+class _CORSFilter(StartFilter):
     """Does what `CORSMiddleware.send` does.
 
     PERF: S11. Few applications set one of these headers themselves, so most often they are put
@@ -293,20 +294,22 @@ class _CORSFilter(SendFilter):
 
     def __init__(self, middleware: CORSMiddleware, send: Send, origin: bytes | None) -> None:
         self.send = send
+        self.response_started = False
         self._middleware = middleware
         self._origin = origin
 
-    def __call__(self, message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            headers = message.get("headers", ())
-            added = self._middleware.headers_for(self._origin)
-            together = [*headers, *added.items()]
-            for name, _ in headers:
-                if name in added:
-                    together = _merged(headers, added)
-                    break
-            message = {**message, "headers": together}
-        return self.send(message)
+    def on_start(self, start: Message) -> Message:
+        headers = start.get("headers", ())
+        added = self._middleware.headers_for(self._origin)
+        together = [*headers, *added.items()]
+        for name, _ in headers:
+            if name in added:
+                together = _merged(headers, added)
+                break
+        # PERF: S11, a copy of a dict is quick, and one with a change to it is not.
+        start = {**start}
+        start["headers"] = together
+        return start
 
 
 def _merged(headers: Iterable[RawHeader], added: Mapping[bytes, bytes]) -> list[RawHeader]:

@@ -32,7 +32,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ from bolide._http.cookies import format_cookie
 from bolide._http.origin import OriginList
 from bolide.exceptions import BolideError, MissingExtra
 from bolide.middleware._exempt import exemption
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import StartFilter, editable
 from bolide.requests import HTTPConnection, Request
 from bolide.responses import PlainTextResponse, Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -305,24 +305,22 @@ class _Protection:
         return token is not None and bool(self.middleware.signer.check(token, b"token", number))
 
 
-class _CookieFilter(SendFilter):
-    __slots__ = ("_protection",)
-
+class _CookieFilter(StartFilter):
     def __init__(self, send: Send, protection: _Protection) -> None:
-        self.send = send
+        super().__init__(send)
         self._protection = protection
 
-    def on_start(self, message: Message) -> Awaitable[None]:
+    def on_start(self, start: Message) -> Message:
         protection = self._protection
         protection.has_started = True
         if protection.is_used:
-            message, headers = editable(message)
+            start, headers = editable(start)
             # SECURITY: what holds one user's token is not for a cache to give to others.
             headers.add_vary_header("Cookie")
             cookie = protection.cookie()
             if cookie is not None:
                 headers.append("set-cookie", cookie)
-        return self.send(message)
+        return start
 
 
 class _Body:

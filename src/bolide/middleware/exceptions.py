@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from types import FunctionType, MethodType
 from typing import Any, Final, Protocol, cast
 
 from bolide._async import hands_on
@@ -156,17 +157,17 @@ class ExceptionMiddleware:
                         status = response.status_code
                         if status == 200 or status not in BODILESS:
                             started = True
+                            start: Any = {
+                                "type": "http.response.start",
+                                "status": status,
+                                "headers": response.raw_headers,
+                            }
                             if exchange is not None:
                                 exchange.response_started = True
                                 send = exchange.send
-                            headers = response.raw_headers
-                            await send(
-                                {
-                                    "type": "http.response.start",
-                                    "status": status,
-                                    "headers": headers,
-                                }
-                            )
+                            elif type(send) not in _FUNCTIONS and isinstance(send, Exchange):
+                                start, send = send.lead(start, len(response.body))
+                            await send(start)
                             await send({"type": "http.response.body", "body": response.body})
                             if response.background is not None:
                                 await run_background(response.background, scope)
@@ -259,3 +260,5 @@ _CALL: Final = ExceptionMiddleware.__call__
 _REQUEST_INIT: Final = Request.__init__
 _RESPONSE_CALL: Final = Response.__call__
 _new: Final = object.__new__
+# PERF: S1, `isinstance` takes its time to say no.
+_FUNCTIONS: Final = frozenset({FunctionType, MethodType})

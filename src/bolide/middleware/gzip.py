@@ -37,6 +37,7 @@ from anyio.lowlevel import RunVar
 
 from bolide._async import hands_on
 from bolide._data.headers import find_header, header_values
+from bolide._exchange import Exchange
 from bolide._http.accept_encoding import takes_gzip
 from bolide._http.memo import Memo
 from bolide._policy import policy_of
@@ -140,16 +141,19 @@ class GZipMiddleware:
         """Run as an ASGI application."""
         if scope["type"] != "http":
             return self.app(scope, receive, send)
+        return self.app.__call__(scope, receive, _ToCompress(send, self, scope))
+
+    def responder_for(self, scope: Scope, send: Send) -> IdentityResponder:
+        """Give what handles a request."""
         strict = policy_of(scope).strict_compression if self._strict is None else self._strict
         if strict:
             takes = _WANTS_GZIP[b",".join(header_values(scope, b"accept-encoding"))]
         else:
             takes = _NAMES_GZIP[find_header(scope, b"accept-encoding") or b""]
-        kind = self._gzip if takes else self._identity
-        responder = kind(send)
+        responder: IdentityResponder = (self._gzip if takes else self._identity)(send)
         if strict:
             responder.strict = True
-        return self.app.__call__(scope, receive, responder.send_with_compression)
+        return responder
 
 
 class IdentityResponder:
@@ -337,6 +341,43 @@ class GZipResponder(IdentityResponder):
     def _compress(self, body: bytes, more_body: bool) -> bytes:
         mode = zlib.Z_SYNC_FLUSH if more_body else zlib.Z_FINISH
         return self.compressor.compress(body) + self.compressor.flush(mode)
+
+
+class _ToCompress(Exchange):
+    """The `send` of a request: a responder takes what could be compressed.
+
+    PERF: S11, most bodies are small and complete, and are left alone whatever else there is to
+    know. So nothing is looked up before there is another one.
+    """
+
+    _responder: IdentityResponder | None = None
+
+    def __init__(self, send: Send, middleware: GZipMiddleware, scope: Scope) -> None:
+        self.send = send
+        self.response_started = False
+        self._middleware = middleware
+        # What it is now: layers further in may write into it.
+        headers = scope["headers"]
+        if type(headers) is not list:
+            headers = scope["headers"] = list(headers)
+        self._scope = {**scope}
+        self._scope["headers"] = headers.copy()
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.response_started = True
+        responder = self._responder
+        if responder is None:
+            responder = self._middleware.responder_for(self._scope, self.send)
+            self._responder = responder
+        return responder.send_with_compression(message)
+
+    def lead(self, start: Message, size: int | None) -> tuple[Message, Send]:
+        if size is None or size >= self._middleware.minimum_size:
+            return start, self.__call__
+        self.response_started = True
+        send = self.send
+        return send.lead(start, size) if isinstance(send, Exchange) else (start, send)
 
 
 def _attach(responder: IdentityResponder, send: Send) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from bolide._async import is_async_callable
 from bolide._data.headers import MutableHeaders
 from bolide._inbox import Inbox
-from bolide.middleware._filter import SendFilter, editable
+from bolide.middleware._filter import SendFilter, StartFilter, editable
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -115,27 +115,30 @@ class HTTPMiddleware:
         await self.app(scope, receive, send)
 
 
-class _PlainStart(SendFilter):
+class _PlainStart(StartFilter):
     """Shows the start of a response to a plain function."""
+
+    def __init__(self, send: Send, hook: Callable[..., Any], request: Request) -> None:
+        super().__init__(send)
+        self._hook = hook
+        self._request = request
+
+    def on_start(self, start: Message) -> Message:
+        """Call the function, and give what has become of the start."""
+        response = ResponseStart(start)
+        self._hook(self._request, response)
+        return response.message
+
+
+class _AsyncStart(SendFilter):
+    """Shows the start of a response to an async function."""
 
     __slots__ = ("_hook", "_request")
 
     def __init__(self, send: Send, hook: Callable[..., Any], request: Request) -> None:
-        self.send = send
+        super().__init__(send)
         self._hook = hook
         self._request = request
-
-    def on_start(self, message: Message) -> Awaitable[None]:
-        """Call the function, and send what has become of the start."""
-        start = ResponseStart(message)
-        self._hook(self._request, start)
-        return self.send(start.message)
-
-
-class _AsyncStart(_PlainStart):
-    """Shows the start of a response to an async function."""
-
-    __slots__ = ()
 
     async def on_start(self, message: Message) -> None:
         """Call the function, and send what has become of the start."""

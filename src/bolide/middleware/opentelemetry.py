@@ -6,13 +6,13 @@ Needs the extra `otel`, and costs nothing while no tracer provider is set up.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bolide import __version__
 from bolide._data.url import URL
 from bolide.exceptions import MissingExtra
-from bolide.middleware._filter import SendFilter
+from bolide.middleware._filter import StartFilter
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -105,20 +105,18 @@ class OpenTelemetryMiddleware:
                     span.set_attribute("http.route", route)
 
 
-class _StatusFilter(SendFilter):
-    __slots__ = ("_span",)
-
+class _StatusFilter(StartFilter):
     def __init__(self, send: Send, span: trace.Span) -> None:
-        self.send = send
+        super().__init__(send)
         self._span = span
 
-    def on_start(self, message: Message) -> Awaitable[None]:
-        status = message["status"]
+    def on_start(self, start: Message) -> Message:
+        status = start["status"]
         self._span.set_attribute("http.response.status_code", status)
         if status >= 500:
             self._span.set_attribute("error.type", str(status))
             self._span.set_status(trace.Status(trace.StatusCode.ERROR))
-        return self.send(message)
+        return start
 
 
 def _header_lists(scope: Scope) -> dict[str, list[str]]:

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Awaitable
 from typing import Final
 
-from bolide.middleware._filter import SendFilter
+from bolide.middleware._filter import StartFilter
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DEFAULT_CONTENT_SECURITY_POLICY", "SecurityHeadersMiddleware"]
@@ -115,20 +114,18 @@ class SecurityHeadersMiddleware:
         await self.app(scope, receive, _SecurityFilter(send, headers, policy))
 
 
-class _SecurityFilter(SendFilter):
-    __slots__ = ("_headers", "_policy")
-
+class _SecurityFilter(StartFilter):
     def __init__(self, send: Send, headers: list[RawHeader], policy: list[RawHeader]) -> None:
-        self.send = send
+        super().__init__(send)
         self._headers = headers
         self._policy = policy
 
-    def on_start(self, message: Message) -> Awaitable[None]:
-        own = list(message.get("headers", ()))
+    def on_start(self, start: Message) -> Message:
+        own = list(start.get("headers", ()))
         names = {name.lower() for name, _ in own}
-        headers = self._headers if message["status"] == 304 else self._policy + self._headers
+        headers = self._headers if start["status"] == 304 else self._policy + self._headers
         own += [header for header in headers if header[0] not in names]
-        return self.send({**message, "headers": own})
+        return {**start, "headers": own}
 
 
 def _encoded(headers: dict[str, str | None]) -> list[RawHeader]:
