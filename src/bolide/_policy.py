@@ -86,6 +86,8 @@ class Policy:
             the machine itself.
         max_endpoint_threads: How many blocking endpoints run at a time; by default they share
             AnyIO's limit with everything else that blocks.
+        reserved_endpoint_threads: How many more there are when all of these are taken, for
+            endpoints of which no call is running. So those that hang leave a thread to others.
         max_waiting_endpoints: How many requests may wait for one of these threads; others get
             status 503 and Retry-After. None for any number.
         max_file_threads: How many operations on files run at a time; likewise.
@@ -150,6 +152,7 @@ class Policy:
     negotiate_errors: bool = False
     debug_for: Literal["anyone", "loopback"] = "anyone"
     max_endpoint_threads: int | None = None
+    reserved_endpoint_threads: int = 0
     max_waiting_endpoints: int | None = None
     max_file_threads: int | None = None
     isolate_background_tasks: bool = False
@@ -242,6 +245,7 @@ class PolicyOptions(TypedDict, total=False):
     negotiate_errors: bool
     debug_for: Literal["anyone", "loopback"]
     max_endpoint_threads: int | None
+    reserved_endpoint_threads: int
     max_waiting_endpoints: int | None
     max_file_threads: int | None
     isolate_background_tasks: bool
@@ -322,6 +326,7 @@ BOLIDE: Final = Policy(
     negotiate_errors=True,
     debug_for="loopback",
     max_endpoint_threads=40,
+    reserved_endpoint_threads=4,
     # A second for each is five for the last one of them, at forty a time.
     max_waiting_endpoints=200,
     max_file_threads=20,
