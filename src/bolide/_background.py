@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import policy_of
+from bolide._running_request import RUNNING_KEY, RunningRequest
 from bolide._threads import run_abandonable
 from bolide.background import BackgroundTask, BackgroundTasks
 from bolide.types import Scope
@@ -37,6 +38,9 @@ async def run_background(background: Background, scope: Scope) -> None:
     Raises:
         Exception: What a task raised, unless tasks are isolated.
     """
+    running: RunningRequest | None = scope.get(RUNNING_KEY)
+    if running is not None:
+        running.exempt()
     isolated = policy_of(scope).isolate_background_tasks
     draining: DrainControl | None = scope.get(DRAINING_KEY)
     if draining is None or not draining.background_seconds:

@@ -109,6 +109,8 @@ class Policy:
             stop. 0 does not stop them.
         drain_seconds: How long streams and WebSockets may go on then; they are told at once. 0 does
             not end them.
+        request_drain_seconds: How long other requests may go on then; what has not begun to answer
+            gets status 503, and what has is broken off. 0 does not end them.
         check_cookies: Refuse to set a cookie that browsers drop: with SameSite=None or Partitioned
             and not Secure, or against the rules of the prefixes `__Host-` and `__Secure-`.
         max_cookie_size: How many bytes a Set-Cookie header may have; browsers drop larger ones.
@@ -164,6 +166,7 @@ class Policy:
     websocket_origins: Collection[str] | None = None
     background_drain_seconds: float = 0.0
     drain_seconds: float = 0.0
+    request_drain_seconds: float = 0.0
     check_cookies: bool = False
     max_cookie_size: int | None = None
     safe_sessions: bool = False
@@ -257,6 +260,7 @@ class PolicyOptions(TypedDict, total=False):
     websocket_origins: Collection[str] | None
     background_drain_seconds: float
     drain_seconds: float
+    request_drain_seconds: float
     check_cookies: bool
     max_cookie_size: int | None
     safe_sessions: bool
@@ -340,6 +344,8 @@ BOLIDE: Final = Policy(
     # Less than the ten seconds that container runtimes wait before they kill.
     background_drain_seconds=5.0,
     drain_seconds=5.0,
+    # Less than the thirty seconds of most orchestrators: there is work to lose.
+    request_drain_seconds=25.0,
     check_cookies=True,
     # What all browsers take: 4,096 bytes less what some of them add.
     max_cookie_size=4093,

@@ -26,6 +26,8 @@ from typing import Any, Final, Self, TypeVar
 import anyio
 import anyio.to_thread
 
+from bolide._thread_wait import note, note_end
+
 __all__ = ["call_in_thread"]
 
 T = TypeVar("T")
@@ -80,6 +82,7 @@ def call_in_thread(
         if waits_for is None and anyio.current_effective_deadline() != -inf:
             waits_for = coroutine.send(None)
         while True:
+            note(waits_for)
             try:
                 value = yield waits_for
             except GeneratorExit:
@@ -92,3 +95,5 @@ def call_in_thread(
     except StopIteration as end:
         result: T = end.value
         return result
+    finally:
+        note_end()

@@ -214,7 +214,7 @@ class TestBoundary:
     async def test_others_are_told_that_the_client_has_left(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("bolide.middleware._draining.MARGIN_SECONDS", 0)
+        monkeypatch.setattr("bolide._running_request.MARGIN_SECONDS", 0)
         received = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
