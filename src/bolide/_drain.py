@@ -160,8 +160,8 @@ class DrainControl(Draining):
         except TypeError:
             return False
         except RuntimeError:
-            # Nothing runs here, and so nothing waits.
-            return True
+            # There is no event loop, and so nothing waits.
+            pass
         self.interrupts = True
         return True
 

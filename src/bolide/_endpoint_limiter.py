@@ -11,8 +11,8 @@ THEORY OF OPERATION
 
 There is one count of all calls that run. An endpoint that has one of them may have another one
 while that is less than the number of threads; an endpoint that has none, while it is less than that
-and the reserve together. Each end of a call makes room for the first one that waits and may run
-then. So of those that wait nobody ever may, and whoever comes and may run overtakes nobody who
+and the reserve together. At each end of a call those that wait and may run then begin, in their
+order. So of those that wait nobody ever may, and whoever comes and may run overtakes nobody who
 could.
 """
 
@@ -109,13 +109,12 @@ class EndpointLimiter:
         self._of[key] -= 1
         if not self._of[key]:
             del self._of[key]
-        for turn, waiting in self._waiting.items():
+        # There is room for one, and maybe for one of the same endpoint, in the reserve.
+        for turn, waiting in list(self._waiting.items()):
             if self._has_room_for(waiting):
                 del self._waiting[turn]
                 self._begin(waiting)
                 turn.set()
-                # There was room for one.
-                return
 
     async def _wait(self, key: int) -> None:
         turn = anyio.Event()
