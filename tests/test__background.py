@@ -148,12 +148,12 @@ async def test_a_thread_is_not_waited_for() -> None:
 async def test_a_thread_counts_against_the_limit_of_endpoints() -> None:
     token = ACTIVE.set(Settings(limits=ThreadLimits(BOLIDE.changed({"max_endpoint_threads": 1}))))
     try:
-        counts: list[float] = []
+        counts: list[int] = []
 
         def count() -> None:
             limiter = anyio.from_thread.run_sync(endpoint_limiter)
             assert limiter is not None
-            counts.append(limiter.total_tokens - limiter.borrowed_tokens)
+            counts.append(limiter.threads - limiter.running)
 
         draining = DrainControl(background_seconds=9)
         await run_background(BackgroundTask(count), scope_of(BOLIDE, draining))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from bolide._threads import (
     endpoint_limiter,
     file_limiter,
     open_file,
+    run_abandonable,
     run_endpoint,
     run_file,
     run_in_thread,
@@ -42,6 +45,11 @@ def limits() -> Any:
     before = ACTIVE.set(Settings(limits=limits))
     yield limits
     ACTIVE.reset(before)
+
+
+def sizes(limiters: Any) -> list[int | None]:
+    endpoints, files = limiters
+    return [endpoints and endpoints.threads, files and files.total_tokens]
 
 
 class Gate:
@@ -96,7 +104,7 @@ async def test_each_limit_is_there_if_it_is_set(
         limiters = endpoint_limiter(), file_limiter()
     finally:
         ACTIVE.reset(before)
-    assert [limiter and limiter.total_tokens for limiter in limiters] == [endpoints, files]
+    assert sizes(limiters) == [endpoints, files]
 
 
 async def test_a_limiter_lasts(limits: Any) -> None:
@@ -139,23 +147,28 @@ async def test_no_more_run_than_the_limit(limits: Any) -> None:
     assert gate.running == 3
 
 
-@pytest.mark.parametrize("limited", [False, True])
-async def test_a_call_holds_a_token_as_long_as_it_runs(limited: bool) -> None:
-    limits = ThreadLimits.of(Policy(max_endpoint_threads=2)) if limited else None
-    before = ACTIVE.set(Settings(limits=limits))
-    try:
-        limiter = endpoint_limiter() or anyio.to_thread.current_default_thread_limiter()
-    finally:
-        ACTIVE.reset(before)
+@pytest.mark.parametrize("default", [False, True])
+async def test_a_call_holds_a_token_as_long_as_it_runs(default: bool) -> None:
+    own = None if default else anyio.CapacityLimiter(2)
+    limiter = own or anyio.to_thread.current_default_thread_limiter()
     gate = Gate()
     async with anyio.create_task_group() as task_group:
-        task_group.start_soon(run_in_thread, gate, limiter)
+        task_group.start_soon(run_in_thread, gate, own)
         await gate.until_running(1)
         assert limiter.borrowed_tokens == 1
         gate.open()
     assert limiter.borrowed_tokens == 0
     with pytest.raises(ZeroDivisionError):
-        await run_in_thread(lambda: 1 // 0, limiter)
+        await run_in_thread(lambda: 1 // 0, own)
+    assert limiter.borrowed_tokens == 0
+
+
+async def test_a_call_waits_for_a_token_of_anyio() -> None:
+    limiter = anyio.CapacityLimiter(1)
+    async with anyio.create_task_group() as task_group, limiter:
+        task_group.start_soon(run_in_thread, str, limiter)
+        await anyio.wait_all_tasks_blocked()
+        assert limiter.statistics().tasks_waiting == 1
     assert limiter.borrowed_tokens == 0
 
 
@@ -225,7 +238,7 @@ async def test_a_call_can_ask_whether_it_is_cancelled_and_come_back_to_the_event
 async def test_steps_of_a_blocking_iterator_count_as_endpoints(limits: Any) -> None:
     def steps() -> Any:
         limiter: Any = anyio.from_thread.run_sync(endpoint_limiter)
-        yield limiter.borrowed_tokens
+        yield limiter.running
 
     assert [taken async for taken in iterate_in_threadpool(steps())] == [1]
 
@@ -277,8 +290,7 @@ def limiters_in(app: Any, client_for: Callable[..., Any]) -> Any:
     found: list[Any] = []
 
     async def inside(scope: Any, receive: Any, send: Any) -> None:
-        limiters = endpoint_limiter(), file_limiter()
-        found.extend(limiter and limiter.total_tokens for limiter in limiters)
+        found.extend(sizes((endpoint_limiter(), file_limiter())))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -325,8 +337,7 @@ async def test_limits_end_with_the_application() -> None:
 
 
 async def test_the_queue_is_as_long_as_the_policy_says() -> None:
-    assert ThreadLimits(Policy(max_waiting_endpoints=5)).queue is None
-    assert ThreadLimits(Policy(max_endpoint_threads=5)).queue is None
+    assert ThreadLimits(Policy(max_waiting_endpoints=5)).endpoints is None
     limits = ThreadLimits(Policy(max_endpoint_threads=1, max_waiting_endpoints=1))
     before = ACTIVE.set(Settings(limits=limits))
     gate = Gate()
@@ -348,6 +359,34 @@ async def test_the_queue_is_as_long_as_the_policy_says() -> None:
         ACTIVE.reset(before)
 
 
+@pytest.mark.parametrize("limited", [False, True])
+async def test_what_may_be_abandoned_is_not_waited_for(limited: bool) -> None:
+    limits = ThreadLimits(Policy(max_endpoint_threads=1)) if limited else None
+    before = ACTIVE.set(Settings(limits=limits))
+    gate = Gate()
+    try:
+        assert await run_abandonable(divmod, 7, 2) == (3, 1)
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(run_abandonable, gate)
+            await gate.until_running(1)
+            task_group.cancel_scope.cancel()
+    finally:
+        ACTIVE.reset(before)
+        gate.open()
+
+
+async def test_limiters_end_with_their_application() -> None:
+    limits = ThreadLimits(Policy(max_endpoint_threads=1, max_file_threads=1))
+    before = ACTIVE.set(Settings(limits=limits))
+    references = [weakref.ref(limits.endpoints), weakref.ref(limits.files)]
+    assert endpoint_limiter()
+    assert file_limiter()
+    ACTIVE.reset(before)
+    del limits, before
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
+
+
 async def test_without_a_queue_all_may_wait() -> None:
     assert await start_endpoint(str.upper, "a") == "A"
 
@@ -356,9 +395,5 @@ async def test_limits_over_others_leave_those_for_files() -> None:
     own = ThreadLimits(Policy(max_endpoint_threads=1, max_waiting_endpoints=1))
     outer = ThreadLimits(Policy(max_endpoint_threads=3, max_file_threads=4))
     limits = own.over(outer)
-    assert (limits.endpoints, limits.queue, limits.files) == (
-        own.endpoints,
-        own.queue,
-        outer.files,
-    )
+    assert (limits.endpoints, limits.files) == (own.endpoints, outer.files)
     assert own.over(None).files is None

@@ -6,12 +6,10 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-import anyio
-import anyio.to_thread
-
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import policy_of
-from bolide._threads import endpoint_limiter
+from bolide._running_request import RUNNING_KEY, RunningRequest
+from bolide._threads import run_abandonable
 from bolide.background import BackgroundTask, BackgroundTasks
 from bolide.types import Scope
 
@@ -40,6 +38,9 @@ async def run_background(background: Background, scope: Scope) -> None:
     Raises:
         Exception: What a task raised, unless tasks are isolated.
     """
+    running: RunningRequest | None = scope.get(RUNNING_KEY)
+    if running is not None:
+        running.exempt()
     isolated = policy_of(scope).isolate_background_tasks
     draining: DrainControl | None = scope.get(DRAINING_KEY)
     if draining is None or not draining.background_seconds:
@@ -83,8 +84,7 @@ async def _run_abandoning(task: Background) -> None:
     """Run a task, and when it is cancelled, do not wait for the worker thread that it runs in."""
     if isinstance(task, BackgroundTask) and _call(task) is BackgroundTask.__call__:
         if not task.is_async:
-            call = functools.partial(cast(Any, task.func), *task.args, **task.kwargs)
-            await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=endpoint_limiter())
+            await run_abandonable(cast(Any, task.func), *task.args, **task.kwargs)
             return
     await task()
 

@@ -78,12 +78,25 @@ class DrainControl(Draining):
     Args:
         seconds: How long streams and WebSockets may go on; 0 for as long as they like.
         background_seconds: The same for background tasks.
+        request_seconds: The same for all other requests. Never less than streams may go on.
+
+    Attributes:
+        waits: The cancel scopes of requests that wait for something.
+        interrupts: Whether it is known that it can interrupt.
     """
 
-    def __init__(self, seconds: float = 0.0, background_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        seconds: float = 0.0,
+        background_seconds: float = 0.0,
+        request_seconds: float = 0.0,
+    ) -> None:
         super().__init__()
         self.seconds = seconds
         self.background_seconds = background_seconds
+        self.request_seconds = max(request_seconds, seconds) if request_seconds else 0.0
+        self.waits: set[anyio.CancelScope] = set()
+        self.interrupts = False
         self._since: float | None = None
         self._bell: socket.socket | None = None
         self._signals: HeldSignals | None = None
@@ -111,6 +124,8 @@ class DrainControl(Draining):
                 event.set()
             for scope, seconds in self._bounded.items():
                 scope.deadline = self._since + seconds
+            for scope in self.waits:
+                scope.deadline = self._since + self.request_seconds
             for follower in self._followers:
                 follower.begin()
         return self._since
@@ -126,6 +141,29 @@ class DrainControl(Draining):
                 yield scope
             finally:
                 del self._bounded[scope]
+
+    def bound_wait(self, scope: anyio.CancelScope) -> None:
+        """Cancel a scope when the time of requests is over.
+
+        Whoever leaves it takes it out of `waits`.
+        """
+        self.waits.add(scope)
+        if self._since is not None:
+            deadline, now = self._since + self.request_seconds, anyio.current_time()
+            # What has been cancelled before may clean up, and what begins later have its turn.
+            scope.deadline = deadline if now < deadline else now + CLEANUP_SECONDS
+
+    def can_interrupt(self) -> bool:
+        """Say whether one can make a cancellation here, and raise it somewhere."""
+        try:
+            anyio.get_cancelled_exc_class()()
+        except TypeError:
+            return False
+        except RuntimeError:
+            # There is no event loop, and so nothing waits.
+            pass
+        self.interrupts = True
+        return True
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
@@ -204,6 +242,10 @@ class DrainControl(Draining):
         """Forget that it has begun: the application is about to start, maybe not the first time."""
         self._is_set = False
         self._since = None
+        # Maybe in another kind of event loop.
+        self.interrupts = False
+        # Maybe in another kind of event loop.
+        self.interrupts = False
 
 
 def draining_of(scope: Mapping[str, Any]) -> Draining:

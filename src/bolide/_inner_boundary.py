@@ -7,7 +7,10 @@ wrong.
 from __future__ import annotations
 
 from bolide._dispatch import mark_answered
+from bolide._error_answers import error_answer
 from bolide._exchange import Exchange, Handover, takes_handover
+from bolide._quiet_disconnects import is_disconnect
+from bolide._running_request import RUNNING_KEY, RunningRequest, unavailable
 from bolide.middleware.errors import ServerErrorMiddleware
 from bolide.requests import Request
 from bolide.types import Receive, Scope, Send
@@ -26,6 +29,11 @@ class InnerBoundary(ServerErrorMiddleware):
         try:
             await self.app(scope, receive, send)
         except Exception as exc:
+            running: RunningRequest | None = scope.get(RUNNING_KEY)
+            if running is not None and running.was_told and is_disconnect(exc):
+                # The client has not left, but the application is about to.
+                await send.take(error_answer(scope, unavailable(scope)), scope, receive)
+                return
             await send.take(await self.response_to(exc, Request(scope)), scope, receive)
             send.take_error(exc)
 

@@ -111,6 +111,8 @@ class Policy:
             the machine itself.
         max_endpoint_threads: How many blocking endpoints run at a time; by default they share
             AnyIO's limit with everything else that blocks.
+        reserved_endpoint_threads: How many more there are when all of these are taken, for
+            endpoints of which no call is running. So those that hang leave a thread to others.
         max_waiting_endpoints: How many requests may wait for one of these threads; others get
             status 503 and Retry-After. None for any number.
         max_file_threads: How many operations on files run at a time; likewise.
@@ -132,6 +134,8 @@ class Policy:
             stop. 0 does not stop them.
         drain_seconds: How long streams and WebSockets may go on then; they are told at once. 0 does
             not end them.
+        request_drain_seconds: How long other requests may go on then; what has not begun to answer
+            gets status 503, and what has is broken off. 0 does not end them.
         check_cookies: Refuse to set a cookie that browsers drop: with SameSite=None or Partitioned
             and not Secure, or against the rules of the prefixes `__Host-` and `__Secure-`.
         max_cookie_size: How many bytes a Set-Cookie header may have; browsers drop larger ones.
@@ -176,6 +180,7 @@ class Policy:
     negotiate_errors: bool = False
     debug_for: Literal["anyone", "loopback"] = "anyone"
     max_endpoint_threads: int | None = None
+    reserved_endpoint_threads: int = 0
     max_waiting_endpoints: int | None = None
     max_file_threads: int | None = None
     isolate_background_tasks: bool = False
@@ -187,6 +192,7 @@ class Policy:
     websocket_origins: Collection[str] | None = None
     background_drain_seconds: float = 0.0
     drain_seconds: float = 0.0
+    request_drain_seconds: float = 0.0
     check_cookies: bool = False
     max_cookie_size: int | None = None
     safe_sessions: bool = False
@@ -277,6 +283,7 @@ class PolicyOptions(TypedDict, total=False):
     negotiate_errors: bool
     debug_for: Literal["anyone", "loopback"]
     max_endpoint_threads: int | None
+    reserved_endpoint_threads: int
     max_waiting_endpoints: int | None
     max_file_threads: int | None
     isolate_background_tasks: bool
@@ -288,6 +295,7 @@ class PolicyOptions(TypedDict, total=False):
     websocket_origins: Collection[str] | None
     background_drain_seconds: float
     drain_seconds: float
+    request_drain_seconds: float
     check_cookies: bool
     max_cookie_size: int | None
     safe_sessions: bool
@@ -358,6 +366,7 @@ BOLIDE: Final = Policy(
     negotiate_errors=True,
     debug_for="loopback",
     max_endpoint_threads=40,
+    reserved_endpoint_threads=4,
     # A second for each is five for the last one of them, at forty a time.
     max_waiting_endpoints=200,
     max_file_threads=20,
@@ -371,6 +380,8 @@ BOLIDE: Final = Policy(
     # Less than the ten seconds that container runtimes wait before they kill.
     background_drain_seconds=5.0,
     drain_seconds=5.0,
+    # Less than the thirty seconds of most orchestrators: there is work to lose.
+    request_drain_seconds=25.0,
     check_cookies=True,
     # What all browsers take: 4,096 bytes less what some of them add.
     max_cookie_size=4093,

@@ -7,9 +7,10 @@ RULES
   files against the other: neither has to wait for the other, which may be waiting for it.
 - Without a limit, and for whoever calls `run_in_threadpool`, AnyIO's limit holds, which everything
   in the event loop shares.
-- When too many requests wait for a thread, the next ones are refused with 503 and Retry-After
+- When too many calls wait for a thread, further requests are refused with 503 and Retry-After
   (RFC 9110, section 10.2.3). What has begun is never refused: neither the steps of a stream, nor
   exception handlers, nor background tasks.
+- What hangs does not keep all others waiting: `_endpoint_limiter` says why.
 - Once a minute the log says that a limit is too small: somebody had to wait for a thread.
 
 THEORY OF OPERATION
@@ -26,24 +27,24 @@ import functools
 import math
 import os
 from collections.abc import Awaitable, Callable
-from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
+from bolide._endpoint_limiter import EndpointLimiter
 from bolide._policy import Policy
 from bolide._settings import current_settings
-from bolide.exceptions import HTTPException
 
 __all__ = [
     "ThreadLimits",
     "endpoint_limiter",
     "file_limiter",
     "open_file",
+    "run_abandonable",
     "run_endpoint",
     "run_file",
     "run_in_thread",
@@ -52,36 +53,40 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
+L = TypeVar("L")
 
 _WARN_AGAIN_SECONDS: Final = 60.0
-
-_RETRY_AFTER_SECONDS: Final = 1
-
-_NUMBERS: Final = count()
 
 
 class ThreadLimits:
     """The limits of one application.
 
     Attributes:
-        endpoints: How many threads blocking endpoints may take; None for AnyIO's limit.
-        files: The same for operations on files.
-        queue: How many requests for blocking endpoints there may be; None for any number.
+        endpoints: The one on blocking endpoints; None for AnyIO's limit.
+        files: The one on operations on files; likewise.
     """
 
-    __slots__ = ("endpoints", "files", "queue")
+    __slots__ = ("endpoints", "files")
 
     def __init__(self, policy: Policy) -> None:
-        self.endpoints = _limit("max_endpoint_threads", policy.max_endpoint_threads)
-        self.files = _limit("max_file_threads", policy.max_file_threads)
-        self.queue: _Queue | None = None
-        if policy.max_endpoint_threads is not None and policy.max_waiting_endpoints is not None:
-            self.queue = _Queue(policy.max_endpoint_threads + policy.max_waiting_endpoints)
+        self.endpoints: _Limit[EndpointLimiter] | None = None
+        self.files: _Limit[_FileLimiter] | None = None
+        threads = policy.max_endpoint_threads
+        if threads is not None:
+            too_few = _Shortage("max_endpoint_threads", threads)
+            reserve, waiting = policy.reserved_endpoint_threads, policy.max_waiting_endpoints
+            self.endpoints = _Limit(
+                lambda: EndpointLimiter(threads, reserve, waiting, too_few.tell)
+            )
+        files = policy.max_file_threads
+        if files is not None:
+            too_few_for_files = _Shortage("max_file_threads", files)
+            self.files = _Limit(lambda: _FileLimiter(files, too_few_for_files))
 
     def over(self, outer: ThreadLimits | None) -> ThreadLimits:
         """Give these limits for endpoints, with those for files that hold further out."""
         limits = ThreadLimits.__new__(ThreadLimits)
-        limits.endpoints, limits.queue = self.endpoints, self.queue
+        limits.endpoints = self.endpoints
         limits.files = self.files if outer is None else outer.files
         return limits
 
@@ -92,33 +97,20 @@ class ThreadLimits:
         return limits if limits.endpoints or limits.files else None
 
 
-class _Limit:
-    """A limit on threads, counted for each event loop apart."""
+class _Shortage:
+    """Tells the log that there are too few threads, but not all the time."""
 
-    __slots__ = ("__weakref__", "_name", "_size", "_warned_at")
+    __slots__ = ("_name", "_size", "_told_at")
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
         self._size = size
-        self._warned_at = -math.inf
+        self._told_at = -math.inf
 
-    def limiter(self) -> anyio.CapacityLimiter:
-        """Give what counts in this event loop, to somebody who is about to ask it for a thread."""
-        limiters = _limiters.get(None)
-        if limiters is None:
-            limiters = _Limiters()
-            _limiters.set(limiters)
-        limiter = limiters.get(self)
-        if limiter is None:
-            limiter = limiters[self] = anyio.CapacityLimiter(self._size)
-        if limiter.available_tokens <= 0:
-            self._warn()
-        return limiter
-
-    def _warn(self) -> None:
+    def tell(self) -> None:
         now = monotonic()
-        if now >= self._warned_at + _WARN_AGAIN_SECONDS:
-            self._warned_at = now
+        if now >= self._told_at + _WARN_AGAIN_SECONDS:
+            self._told_at = now
             import logging
 
             logging.getLogger("bolide.threads").warning(
@@ -128,53 +120,53 @@ class _Limit:
             )
 
 
-class _Queue:
-    """A limit on requests for blocking endpoints, those that wait and those that run.
+class _FileLimiter:
+    """The limit on operations on files, in one event loop."""
 
-    They are counted here, since many may ask for a thread before the first one of them waits for
-    it. Each event loop has a count of its own.
+    __slots__ = ("limiter", "shortage")
+
+    def __init__(self, threads: int, shortage: _Shortage) -> None:
+        self.limiter = anyio.CapacityLimiter(threads)
+        self.shortage = shortage
+
+
+class _Limit(Generic[L]):
+    """A limit on threads, counted for each event loop apart.
+
+    Args:
+        make: Makes what counts; it must not refer to this object.
     """
 
-    __slots__ = ("_count", "_size")
+    __slots__ = ("__weakref__", "_make")
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._count: RunVar[int] = RunVar(f"bolide.thread_queue.{next(_NUMBERS)}", 0)
+    def __init__(self, make: Callable[[], L]) -> None:
+        self._make = make
 
-    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a blocking endpoint.
-
-        Raises:
-            HTTPException: Status 503: too many are waiting.
-        """
-        if self._count.get() >= self._size:
-            raise HTTPException(503, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
-        self._count.set(self._count.get() + 1)
-        try:
-            return await run_endpoint(func, *args, **kwargs)
-        finally:
-            self._count.set(self._count.get() - 1)
-
-
-def _limit(name: str, size: int | None) -> _Limit | None:
-    return None if size is None else _Limit(name, size)
+    def limiter(self) -> L:
+        """Give what counts in this event loop."""
+        limiters = _limiters.get(None)
+        if limiters is None:
+            limiters = _Limiters()
+            _limiters.set(limiters)
+        limiter: L | None = limiters.get(self)
+        if limiter is None:
+            limiter = limiters[self] = self._make()
+        return limiter
 
 
 if TYPE_CHECKING:
     # Evaluated, it would import much of AnyIO.
-    _Limiters = WeakKeyDictionary[_Limit, anyio.CapacityLimiter]
+    _Limiters = WeakKeyDictionary[_Limit[Any], Any]
 else:
     _Limiters = WeakKeyDictionary
 
 _limiters: Final[RunVar[_Limiters]] = RunVar("bolide.thread_limiters")
 
 
-def endpoint_limiter() -> anyio.CapacityLimiter | None:
-    """Give the limiter for a blocking endpoint, to somebody who is about to call one."""
+def endpoint_limiter() -> EndpointLimiter | None:
+    """Give what limits blocking endpoints."""
     limits = current_settings().limits
-    if limits is None or limits.endpoints is None:
-        return None
-    return limits.endpoints.limiter()
+    return limits.endpoints.limiter() if limits is not None and limits.endpoints else None
 
 
 def file_limiter() -> anyio.CapacityLimiter | None:
@@ -182,39 +174,71 @@ def file_limiter() -> anyio.CapacityLimiter | None:
     limits = current_settings().limits
     if limits is None or limits.files is None:
         return None
-    return limits.files.limiter()
+    files = limits.files.limiter()
+    if files.limiter.available_tokens <= 0:
+        files.shortage.tell()
+    return files.limiter
 
 
-# Not async: PERF, S14, that would be one frame more.
-
-
-def run_in_thread(
-    call: Callable[[], T], limiter: anyio.CapacityLimiter | None = None
-) -> Awaitable[T]:
+async def run_in_thread(call: Callable[[], T], limiter: anyio.CapacityLimiter | None = None) -> T:
     """Call something in a worker thread, as `anyio.to_thread.run_sync` does.
 
     Args:
         call: What to call.
         limiter: What the thread counts against; by default AnyIO's limit.
     """
-    # Its base class takes long to import, and not every application blocks.
-    from bolide._prompt_limiter import PromptLimiter
+    # What it needs of AnyIO takes long to import, and not every application blocks.
+    from bolide._prompt_thread import call_in_thread
 
     limiter = limiter or anyio.to_thread.current_default_thread_limiter()
-    return anyio.to_thread.run_sync(call, limiter=PromptLimiter(limiter))
+    borrower = object()
+    try:
+        limiter.acquire_on_behalf_of_nowait(borrower)
+    except anyio.WouldBlock:
+        await limiter.acquire_on_behalf_of(borrower)
+    try:
+        return await call_in_thread(call)
+    finally:
+        limiter.release_on_behalf_of(borrower)
+
+
+# Not async: PERF, S14, that would be one frame more.
 
 
 def run_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Call a blocking endpoint, or something like it, in a worker thread."""
-    return run_in_thread(functools.partial(func, *args, **kwargs), endpoint_limiter())
+    return _run_endpoint(func, functools.partial(func, *args, **kwargs))
 
 
 def start_endpoint(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-    """Call a blocking endpoint for a request that may still be refused."""
-    limits = current_settings().limits
-    if limits is None or limits.queue is None:
-        return run_endpoint(func, *args, **kwargs)
-    return limits.queue.run(func, *args, **kwargs)
+    """Call a blocking endpoint for a request that may still be refused.
+
+    Raises:
+        HTTPException: While it is awaited: status 503, too many are waiting.
+    """
+    return _run_endpoint(func, functools.partial(func, *args, **kwargs), may_refuse=True)
+
+
+def _run_endpoint(
+    func: Callable[..., T], call: Callable[[], T], may_refuse: bool = False
+) -> Awaitable[T]:
+    limiter = endpoint_limiter()
+    if limiter is None:
+        return run_in_thread(call)
+    from bolide._prompt_thread import call_in_thread
+
+    return limiter.run(functools.partial(call_in_thread, call), func, may_refuse)
+
+
+def run_abandonable(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    """Call something like a blocking endpoint; when cancelled, do not wait for its end."""
+    call = functools.partial(func, *args, **kwargs)
+    limiter = endpoint_limiter()
+    if limiter is None:
+        return anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+    from bolide._prompt_thread import call_in_thread
+
+    return limiter.run(functools.partial(call_in_thread, call, abandon_on_cancel=True), func)
 
 
 def run_file(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:

@@ -145,7 +145,8 @@ class Starlette:
         app = build_stack(app, outside)
         if self.policy.max_replay_size:
             app = BodyKeeper(app, self.policy.max_replay_size)
-        if self.policy.drain_seconds or self.policy.background_drain_seconds:
+        control = self._drain_control
+        if control.seconds or control.background_seconds or control.request_seconds:
             app = DrainBoundary(app, self._drain_control)
         return app
 
@@ -213,7 +214,9 @@ class Starlette:
     def _drain_control(self) -> DrainControl:
         if not hasattr(self, "_draining"):
             policy = self.policy
-            self._draining = DrainControl(policy.drain_seconds, policy.background_drain_seconds)
+            self._draining = DrainControl(
+                policy.drain_seconds, policy.background_drain_seconds, policy.request_drain_seconds
+            )
         return self._draining
 
     @property

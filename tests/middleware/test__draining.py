@@ -10,6 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from bolide._drain import DRAINING_KEY, DrainControl
+from bolide._exchange import Exchange
 from bolide.applications import Bolide, Starlette
 from bolide.middleware._draining import DrainBoundary
 from bolide.requests import Request
@@ -211,10 +212,36 @@ class Connection:
 
 @pytest.mark.anyio
 class TestBoundary:
+    async def test_one_that_bounds_nothing_leaves_all_as_it_is(self) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append((receive, send))
+
+        seen: list[Any] = []
+        for kind in ("http", "websocket"):
+            connection = Connection(app, DrainControl())
+            await connection.app({"type": kind}, connection.receive, connection.send)
+            assert seen.pop() == (connection.receive, connection.send)
+
+    async def test_a_send_that_knows_whether_it_has_begun_is_shared(self) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            assert send is exchange
+
+        connection = Connection(app, DrainControl(request_seconds=SOON))
+        exchange = Exchange(connection.send)
+        await connection.app({"type": "http"}, connection.receive, exchange)
+
+    async def test_an_application_that_answers_nothing_is_left_to_the_server(self) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await anyio.lowlevel.checkpoint()
+
+        connection = Connection(app, DrainControl(request_seconds=SOON))
+        await connection.run("http")
+        assert connection.sent == []
+
     async def test_others_are_told_that_the_client_has_left(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("bolide.middleware._draining.MARGIN_SECONDS", 0)
+        monkeypatch.setattr("bolide._running_request.MARGIN_SECONDS", 0)
         received = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:

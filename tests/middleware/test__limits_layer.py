@@ -116,7 +116,7 @@ async def test_what_was_there_is_put_back() -> None:
         assert ACTIVE.get().limits is outer
         ACTIVE.reset(threads)
         assert seen[0] == 7
-        assert [limiter.total_tokens for limiter in seen[1:]] == [2, 3]
+        assert [seen[1].threads, seen[2].total_tokens] == [2, 3]
 
 
 async def test_threads_of_its_own_without_any_further_out() -> None:
@@ -124,7 +124,7 @@ async def test_threads_of_its_own_without_any_further_out() -> None:
         assert file_limiter() is None
         limiter = endpoint_limiter()
         assert limiter is not None
-        assert limiter.total_tokens == 2
+        assert limiter.threads == 2
 
     await LimitsLayer(app, {"max_endpoint_threads": 2})({"type": "http"}, nothing, nothing)
 

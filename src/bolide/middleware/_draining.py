@@ -1,24 +1,41 @@
-"""The outermost layer of an application that ends its long connections before it stops.
+"""The outermost layer of an application that ends its connections before it stops.
 
 RULES
 
 When draining is over, a WebSocket is cancelled and closed with code 1012, "service restart" (the
 IANA registry of close codes). An HTTP request is told that its client has left, a little later:
-streams of ours have ended by then, and others listen to that.
+streams of ours have ended by then, and others listen to that. What is left later still is
+cancelled; see `_running_request`.
+
+A request that is ended like this and has not begun to answer gets status 503, with Retry-After and
+the end of the connection: the next one is for whoever runs by then (RFC 9110, section 15.6.4). What
+has begun to answer is broken off.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Awaitable
-from typing import Final
+from typing import Final, cast
 
-from bolide._drain import DRAINING_KEY, MARGIN_SECONDS, DrainControl
+from bolide._drain import DRAINING_KEY, DrainControl
+from bolide._error_answers import error_answer
+from bolide._exchange import Exchange
+from bolide._quiet_disconnects import is_disconnect
+from bolide._running_request import RUNNING_KEY, RunningRequest, unavailable
+from bolide.exceptions import BolideError
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["SERVICE_RESTART", "DrainBoundary"]
+__all__ = ["SERVICE_RESTART", "DrainBoundary", "ResponseCutOff"]
 
 SERVICE_RESTART: Final = 1012
+
+_ENDED: Final = object()
+
+
+class ResponseCutOff(BolideError, TimeoutError):
+    """A response had begun and was not done when draining was; the connection is broken off."""
 
 
 class DrainBoundary:
@@ -37,21 +54,55 @@ class DrainBoundary:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
-        # PERF: S1, not a coroutine function, so that a request passes no further coroutine.
+        # PERF: S1, not a coroutine function, so that a request passes no further coroutine, and all
+        # in one function.
         if DRAINING_KEY in scope:
             return self._app(scope, receive, send)
-        scope[DRAINING_KEY] = self._draining
-        if self._draining.seconds:
-            if scope["type"] == "http":
-                # PERF: S1, spares the frame of a constructor.
-                bounded = _BoundedReceive.__new__(_BoundedReceive)
-                bounded.draining = self._draining
-                bounded.receive = receive
-                bounded.has_received = False
-                receive = bounded
-            elif scope["type"] == "websocket":
-                return self._hold(scope, receive, send)
-        return self._app(scope, receive, send)
+        draining = self._draining
+        scope[DRAINING_KEY] = draining
+        if scope["type"] != "http":
+            hold = scope["type"] == "websocket" and draining.seconds
+            return (self._hold if hold else self._app)(scope, receive, send)
+        request = RunningRequest.__new__(RunningRequest)
+        request.draining = draining
+        if draining.seconds:
+            request.receive = receive
+            receive = request
+        if not draining.request_seconds:
+            return self._app(scope, receive, send)
+        scope[RUNNING_KEY] = request
+        if not isinstance(send, Exchange):
+            send = Exchange(send)
+        running = self._app(scope, receive, send)
+        if not (draining.interrupts or draining.can_interrupt()):
+            return self._end(request, request.inside_scope(running), scope, receive, send)
+        # Begun by hand, since most requests wait for nothing. PERF: S1, `send` would raise an error
+        # at the end.
+        steps = running.__await__()
+        waits_for: object = next(steps, _ENDED)
+        if waits_for is _ENDED:
+            return _DONE
+        return self._end(request, request.go_on(steps, waits_for), scope, receive, send)
+
+    async def _end(
+        self,
+        request: RunningRequest,
+        running: Awaitable[None],
+        scope: Scope,
+        receive: Receive,
+        send: Exchange,
+    ) -> None:
+        """Run a request to its end, and answer it if draining has ended it before."""
+        try:
+            await running
+        except Exception as exc:
+            if send.response_started or not (request.was_told and is_disconnect(exc)):
+                raise
+        if not send.response_started:
+            if request.was_cancelled or request.was_told:
+                await error_answer(scope, unavailable(scope))(scope, receive, send)
+        elif request.was_broken_off:
+            raise ResponseCutOff("The response was not done when draining was.")
 
     async def _hold(self, scope: Scope, receive: Receive, send: Send) -> None:
         open_ = True
@@ -74,21 +125,11 @@ class DrainBoundary:
                         await send(message)
 
 
-class _BoundedReceive:
-    """Receives what the client sends, until draining is over."""
+class _Done:
+    """What has ended already."""
 
-    __slots__ = ("draining", "has_received", "receive")
+    # PERF: S1, not a function of Python.
+    __await__ = staticmethod(functools.partial(iter, ()))
 
-    draining: DrainControl
-    receive: Receive
-    has_received: bool
 
-    async def __call__(self) -> Message:
-        if not self.has_received:
-            # PERF: most bodies come in one piece, and a bound costs more than to take that.
-            self.has_received = True
-            return await self.receive()
-        message: Message = {"type": "http.disconnect"}
-        with self.draining.bounded(self.draining.seconds + MARGIN_SECONDS):
-            message = await self.receive()
-        return message  # noqa: RET504 - the deadline may have come before
+_DONE: Final = cast("Awaitable[None]", _Done())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import anyio
 
 from bolide.applications import Bolide
@@ -10,6 +12,7 @@ from bolide.middleware.timeout import TimeoutMiddleware
 from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
 from bolide.routing import Mount, Route
+from bolide.types import Receive, Scope, Send
 
 
 async def upload(request: Request) -> Response:
@@ -21,6 +24,18 @@ async def wait(request: Request) -> Response:
     raise AssertionError
 
 
+async def part(request: Request) -> Response:
+    """Begin to answer, and get stuck where no stream of ours would be ended."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"10")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        await anyio.sleep_forever()
+
+    return cast(Response, app)
+
+
 impatient = Bolide(routes=[Route("/upload", upload, methods=["POST"])], body_idle_seconds=0.5)
 
 app = Bolide(
@@ -29,8 +44,10 @@ app = Bolide(
         Mount("/impatient", impatient),
         Route("/deadline", wait, middleware=[Middleware(TimeoutMiddleware, 0.5)]),
         Route("/wait", wait),
+        Route("/part", part),
     ],
     allowed_hosts=["*"],
     drain_seconds=0.5,
     background_drain_seconds=0.5,
+    request_drain_seconds=1.0,
 )
