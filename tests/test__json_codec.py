@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -208,7 +209,23 @@ def test_the_codec_outside_of_any_application_is_the_standard_one() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize("text", ["1", "[]", '"é"', '{"a": [1]}', '{"a": '])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "[]",
+        '"é"',
+        '{"a": [1]}',
+        '{"a": ',
+        "",
+        " [1] ",
+        "[1]\n",
+        "[1]\x0b",
+        "1 2",
+        "x",
+        "[1, x]",
+    ],
+)
 def test_the_standard_codec_reads_what_the_standard_library_reads(text: str, encoding: str) -> None:
     data = text.encode(encoding)
     try:
@@ -218,3 +235,61 @@ def test_the_standard_codec_reads_what_the_standard_library_reads(text: str, enc
             STANDARD.loads(data)
     else:
         assert STANDARD.loads(data) == expected
+
+
+@given(
+    st.binary(max_size=8)
+    | st.lists(st.sampled_from(list(b'1"[]{},: \n\0tn')), max_size=8).map(bytes)
+)
+def test_any_bytes_are_to_the_standard_codec_what_they_are_to_the_library(data: bytes) -> None:
+    try:
+        expected: Any = json.loads(data)
+    except ValueError as exc:
+        with pytest.raises(type(exc), match=re.escape(str(exc))):
+            STANDARD.loads(data)
+    else:
+        assert repr(STANDARD.loads(data)) == repr(expected)
+
+
+OPTIONS: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Loop(list[Any]):
+    def __init__(self) -> None:
+        super().__init__([self])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["é", 1, True, None, 1.5, [], {}, {1: [(), {"a": "\u2028"}]}, [10**30, Number.ONE]],
+)
+def test_a_value_is_written_as_the_standard_library_writes_it(value: Any) -> None:
+    assert encode_standard(value) == json.dumps(value, **OPTIONS)
+
+
+@pytest.mark.parametrize("value", [Loop(), [object()], {"a": {1}}, [math.nan], {(): 1}])
+def test_what_cannot_be_written_fails_as_in_the_standard_library(value: Any) -> None:
+    inner = {"a": 1}
+    with pytest.raises((TypeError, ValueError)) as expected:
+        json.dumps([inner, value], **OPTIONS)
+
+    for _ in range(2):
+        with pytest.raises(expected.type, match=re.escape(str(expected.value))):
+            encode_standard([inner, value])
+        # What was being written then may be written now.
+        assert encode_standard([inner]) == '[{"a":1}]'
+
+
+def test_a_value_can_be_written_while_another_one_is() -> None:
+    class Telling(dict[str, int]):
+        def items(self) -> Any:
+            inner.append(encode_standard({"b": 1}))
+            return super().items()
+
+    inner: list[str] = []
+    assert encode_standard([Telling(a=1)]) == '[{"a":1}]'
+    assert inner == ['{"b":1}']

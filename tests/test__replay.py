@@ -233,6 +233,97 @@ def test_a_body_is_kept_where_the_application_says_so() -> None:
     assert inbox_of(scope, nothing).complete is True
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("max_size", [2, 1], ids=["kept", "too large"])
+async def test_a_body_in_one_piece_is_given_as_it_is_and_kept_if_it_is_not_too_large(
+    max_size: int,
+) -> None:
+    body = b"ab"
+    replay = Replay(channel(*body_of(body), GONE), max_size)
+    assert await replay.whole() is body
+
+    if max_size == 2:
+        assert await replay.whole() is body
+        assert await read(replay) == [b"ab"]
+        assert await replay.whole() is body
+    else:
+        assert LOST in await replay()
+    assert not replay.body.gone
+    await replay.body.wait_until_gone()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("messages", [body_of(b"a", b"b"), [GONE]])
+async def test_of_what_is_no_body_in_one_piece_nothing_is_taken(messages: list[Message]) -> None:
+    replay = Replay(channel(*messages), 5)
+    assert await replay.whole() is None
+    if messages == [GONE]:
+        assert await replay() == GONE
+    else:
+        assert await read(replay) == [b"a", b"b"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("pieces", [[b"ab"], [b"a", b"b"]])
+async def test_who_comes_while_a_body_is_awaited_has_it_too(pieces: list[bytes]) -> None:
+    may_arrive = anyio.Event()
+    source = channel(*body_of(*pieces))
+
+    async def receive() -> Message:
+        await may_arrive.wait()
+        return await source()
+
+    replay = Replay(receive, 5)
+    found: list[Any] = []
+
+    async def take_whole() -> None:
+        found.append(await replay.whole())
+
+    async def take_all() -> None:
+        found.append(b"".join(await read(replay)))
+
+    async with anyio.create_task_group() as task_group:
+        for work in (take_whole, take_whole, take_all):
+            task_group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+        may_arrive.set()
+
+    whole = b"ab" if len(pieces) == 1 else None
+    assert found.count(b"ab") == (3 if whole else 1)
+    assert found.count(None) == (0 if whole else 2)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_who_awaits_a_body_may_be_cancelled(is_shared: bool) -> None:
+    may_arrive = anyio.Event()
+    source = channel(*body_of(b"ab"))
+
+    async def receive() -> Message:
+        await may_arrive.wait()
+        return await source()
+
+    replay = Replay(receive, 5)
+    found: list[Any] = []
+
+    async def take_all() -> None:
+        found.append(await read(replay))
+
+    async with anyio.create_task_group() as task_group:
+        with anyio.CancelScope() as reading:
+            async with anyio.create_task_group() as readers:
+                readers.start_soon(replay.whole)
+                await anyio.wait_all_tasks_blocked()
+                if is_shared:
+                    task_group.start_soon(take_all)
+                    await anyio.wait_all_tasks_blocked()
+                reading.cancel()
+        may_arrive.set()
+
+    assert found == ([[b"ab"]] if is_shared else [])
+    assert await replay.whole() == b"ab"
+
+
 def test_a_channel_that_replays_has_the_inbox_with_it() -> None:
     replay = Replay(nothing, 5)
     assert inbox_of({}, replay) is replay.body

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -730,6 +732,166 @@ async def test_work_is_cancelled_when_the_client_leaves() -> None:
 
     assert log == ["cancelled"]
     assert await request.body() == b"a"
+
+
+# Who comes while a request waits for its body alone
+
+
+class Line:
+    """A channel on which messages come when they are put there; it fails if two ask at a time."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message | Exception] = []
+        self._arrived = anyio.Event()
+        self._busy = False
+
+    def put(self, *messages: Message | Exception) -> None:
+        self._messages += messages
+        self._arrived.set()
+        self._arrived = anyio.Event()
+
+    async def __call__(self) -> Message:
+        assert not self._busy
+        self._busy = True
+        try:
+            while not self._messages:
+                await self._arrived.wait()
+        finally:
+            self._busy = False
+        message = self._messages.pop(0)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+
+@pytest.mark.parametrize("bodies", [(b"ab",), (b"a", b"b"), (b"", b"ab")])
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_who_watches_for_the_client_takes_nothing_from_a_body_that_is_awaited(
+    bodies: tuple[bytes, ...], is_shared: bool
+) -> None:
+    scope, line = http_scope(), Line()
+    request: Request[Any] = Request(scope, line)
+    watcher: Request[Any] = request if is_shared else Request(scope, line)
+    log: list[Any] = []
+
+    async def read_body() -> None:
+        log.append(await request.body())
+
+    async def watch() -> None:
+        assert await watcher.is_disconnected() is False
+        await watcher.disconnected()
+        log.append("gone")
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(read_body)
+        await anyio.wait_all_tasks_blocked()
+        task_group.start_soon(watch)
+        await anyio.wait_all_tasks_blocked()
+        for message in chunks(*bodies):
+            line.put(message)
+            await anyio.wait_all_tasks_blocked()
+        assert log == [b"ab"]
+        line.put(GONE)
+
+    assert log == [b"ab", "gone"]
+    assert await watcher.is_disconnected() is True
+
+
+@pytest.mark.parametrize("bodies", [(b"ab",), (b"a", b"b")])
+async def test_two_who_await_one_body_have_all_of_it(bodies: tuple[bytes, ...]) -> None:
+    line = Line()
+    request: Request[Any] = Request(http_scope(), line)
+    found: list[bytes] = []
+
+    async def read_body() -> None:
+        found.append(await request.body())
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(read_body)
+        await anyio.wait_all_tasks_blocked()
+        task_group.start_soon(read_body)
+        await anyio.wait_all_tasks_blocked()
+        line.put(*chunks(*bodies))
+
+    assert found == [b"".join(bodies)] * 2
+
+
+async def test_a_watcher_goes_on_when_who_awaits_a_body_is_cancelled() -> None:
+    scope, line = http_scope(), Line()
+    request: Request[Any] = Request(scope, line)
+
+    async with anyio.create_task_group() as task_group:
+        with anyio.CancelScope() as reading:
+            task_group.start_soon(request.disconnected)
+
+            async def cancel() -> None:
+                await anyio.wait_all_tasks_blocked()
+                reading.cancel()
+
+            task_group.start_soon(cancel)
+            await request.body()
+        assert reading.cancelled_caught
+        line.put(*chunks(b"a"), GONE)
+
+    assert await request.body() == b"a"
+
+
+async def test_a_body_that_nobody_else_awaits_can_be_awaited_again_after_a_cancellation() -> None:
+    scope, line = http_scope(), Line()
+    request: Request[Any] = Request(scope, line)
+
+    with anyio.move_on_after(0) as reading:
+        await request.body()
+
+    assert reading.cancelled_caught
+    line.put(*chunks(b"a"))
+    assert await Request(scope, line).body() == b"a"
+
+
+async def test_an_error_of_the_channel_is_everybodys() -> None:
+    line = Line()
+    request: Request[Any] = Request(http_scope(), line)
+    errors: list[str] = []
+
+    async def attempt(work: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await work()
+        except OSError as exc:
+            errors.append(str(exc))
+
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(attempt, request.body)
+        await anyio.wait_all_tasks_blocked()
+        task_group.start_soon(attempt, request.disconnected)
+        await anyio.wait_all_tasks_blocked()
+        line.put(OSError("broken"))
+
+    assert errors == ["broken"] * 2
+
+
+async def test_a_client_that_leaves_before_its_body_is_gone_for_whoever_watches() -> None:
+    line = Line()
+    line.put(GONE)
+    request: Request[Any] = Request(http_scope(), line)
+
+    with pytest.raises(ClientDisconnect):
+        await request.body()
+
+    assert await request.is_disconnected() is True
+
+
+async def test_nothing_stays_in_the_scope_that_holds_a_request() -> None:
+    scope = http_scope()
+    request: Request[Any] = Request(scope, Client(*chunks(b"a")))
+    watched = weakref.ref(request)
+
+    assert await request.body() == b"a"
+    gc.disable()
+    try:
+        del request
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 # Reading the body again, where the application keeps it

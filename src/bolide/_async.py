@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, overload
@@ -126,6 +126,33 @@ class SupportsAsyncClose(Protocol):
 SupportsAsyncCloseType = TypeVar(
     "SupportsAsyncCloseType", bound=SupportsAsyncClose, covariant=False
 )
+
+
+class Begun(Generator[Any, Any, T]):
+    """A coroutine that was begun by hand and waits for something, to be awaited from there on.
+
+    Args:
+        work: The coroutine.
+        waits_for: What its first step has given.
+    """
+
+    __slots__ = ("_waits_for", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T] | Generator[Any, Any, T], waits_for: object):
+        self._work = work
+        self._waits_for = [waits_for]
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        """Take the next step."""
+        # The event loop has to be told first what is waited for.
+        return self._waits_for.pop() if self._waits_for else self._work.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        """Take the next step with an exception."""
+        return self._work.throw(*args)
 
 
 class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_co], Protocol[T_co]):

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import anyio
 
+from bolide._async import Begun
 from bolide._policy import policy_of
 from bolide.exceptions import HTTPException
 from bolide.types import Scope
@@ -46,8 +47,17 @@ def in_time(scope: Scope, receive: Callable[[], Awaitable[T]]) -> Callable[[], A
         return receive
 
     async def receive_in_time() -> T:
-        with anyio.move_on_after(seconds):
-            return await receive()
+        with anyio.CancelScope() as bounds:
+            work = receive().__await__()
+            # PERF: S7 of `Bolide`, a clock takes as long as all the rest, and what is there already
+            # needs none.
+            try:
+                waits_for = work.send(None)
+            except StopIteration as done:
+                value: T = done.value
+                return value
+            bounds.deadline = anyio.current_time() + seconds
+            return await Begun(work, waits_for)
         raise body_timeout(scope)
 
     return receive_in_time

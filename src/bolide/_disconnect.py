@@ -13,11 +13,11 @@ by hand, and the task is made when it has to wait for the first time; often it n
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from bolide._async import CollapsingTaskGroup
+from bolide._async import Begun, CollapsingTaskGroup
 from bolide._connection import ClientDisconnect
 from bolide._http.memo import Memo
 from bolide._replay import inbox_of
@@ -85,28 +85,8 @@ async def run_until_disconnect(
         except StopIteration:
             return
         task_group.start_soon(watch)
-        await _Begun(coroutine, waits_for)
+        await Begun(coroutine, waits_for)
         task_group.cancel_scope.cancel()
-
-
-class _Begun(Generator[Any, Any, None]):
-    """A coroutine that was begun by hand and waits for something, to be awaited from there on."""
-
-    __slots__ = ("_coroutine", "_waits_for")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: object) -> None:
-        self._coroutine = coroutine
-        self._waits_for = [waits_for]
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self
-
-    def send(self, value: Any) -> Any:
-        # The event loop has to be told first what is waited for.
-        return self._waits_for.pop() if self._waits_for else self._coroutine.send(value)
-
-    def throw(self, *args: Any) -> Any:
-        return self._coroutine.throw(*args)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ import anyio.lowlevel
 from bolide.exceptions import BolideError
 from bolide.types import Message, Receive
 
-__all__ = ["LOST", "MAX_HELD", "Inbox", "OnceInbox", "StreamConsumed"]
+__all__ = ["LOST", "MAX_HELD", "Inbox", "OnceInbox", "StreamConsumed", "is_whole"]
 
 MAX_HELD: Final = 64 * 1024
 """How many bytes of a body are held for those who have not read it, and one event more."""
@@ -44,6 +44,15 @@ _EVENT_SIZE: Final = 256
 
 class StreamConsumed(BolideError, RuntimeError):
     """A body was to be read that has been given away, or dropped."""
+
+
+def is_whole(message: Message) -> bool:
+    """Say whether an event is a body in one piece."""
+    return (
+        message["type"] == "http.request"
+        and not message.get("more_body", False)
+        and LOST not in message
+    )
 
 
 class _Turn:
@@ -157,6 +166,21 @@ class Inbox:
         finally:
             self._receiving = False
             self.wake()
+
+    def begin_turn(self) -> None:
+        """Let somebody call `receive` who then takes in the event, and calls `end_turn`."""
+        self._receiving = True
+
+    def end_turn(self, error: BaseException | None = None) -> None:
+        """Let those who wait look at what is there now.
+
+        Args:
+            error: What `receive` has raised; a cancellation is nobody else's.
+        """
+        if isinstance(error, Exception) and self._turn is not None:
+            self._turn.error = error
+        self._receiving = False
+        self.wake()
 
     async def _wait(self) -> None:
         turn = self._turn

@@ -7,7 +7,7 @@ import re
 from typing import Any, NoReturn
 
 from bolide._http.json_shape import find_excess
-from bolide._json_codec import STANDARD, JSONCodec
+from bolide._json_codec import STANDARD, JSONCodec, scan_all, scanner
 from bolide.exceptions import HTTPException
 
 __all__ = ["MalformedJSON", "decode_json"]
@@ -65,6 +65,14 @@ def decode_json(
 
 
 def _decode(data: bytes) -> Any:
+    try:
+        return scan_all(_scan, data)
+    except (ValueError, StopIteration, RecursionError, _NoNumber):
+        return _decode_slowly(data)
+
+
+def _decode_slowly(data: bytes) -> Any:
+    """Say what is wrong, if anything is."""
     encoding = json.detect_encoding(data)
     try:
         text = data.decode(encoding)
@@ -94,6 +102,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse)
+_scan = scanner(parse_constant=_refuse)
 
 # Seldom needed, so that it is compiled then.
 _STRING_OR_CONSTANT = r'(?s:"(?:[^"\\]|\\.)*")|(NaN|-?Infinity)'

@@ -25,6 +25,8 @@ __all__ = [
     "StandardCodec",
     "encode_standard",
     "fastest_codec",
+    "scan_all",
+    "scanner",
 ]
 
 
@@ -53,29 +55,68 @@ _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 
 
 def _kept_encoder() -> Callable[[Any], str]:
+    """Give a function that does what `json.dumps` does with the options of `_encoder`.
+
+    PERF: S2, S7, where `json.dumps` makes two encoders a call, and `JSONEncoder.encode` one.
+    """
     make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return _encoder.encode
-    # It keeps no note of what it has met, which two threads could not do at the same time.
-    parts: Callable[[Any, int], tuple[str, ...]] = make(
-        None, _encoder.default, encode_basestring, None, ":", ",", False, False, False
-    )
+    # Each notes the containers that it is in, so it is for one value at a time. Without its notes,
+    # a value of a megabyte that has itself in it would become gigabytes before that fails.
+    idle: list[Any] = []
 
     def encode(value: Any) -> str:
         try:
-            return "".join(parts(value, 0))
-        except RecursionError:
-            # Somebody else can tell whether it is only deep, or has itself in it.
-            return _encoder.encode(value)
+            writer = idle.pop()
+        except IndexError:
+            writer = make(
+                {}, _encoder.default, encode_basestring, None, ":", ",", False, False, False
+            )
+        # One that fails still has its notes.
+        text = "".join(writer(value, 0))
+        idle.append(writer)
+        return text
 
     return encode
 
 
-# PERF: S2, S7, where `json.dumps` makes two encoders a call, and `JSONEncoder.encode` one.
 encode_standard: Final = _kept_encoder()
 """Give a value as JSON, in the text that `json.dumps` gives with the options of `_encoder`."""
 
-_decode: Final = json.JSONDecoder().decode
+Scan = Callable[[str, int], tuple[Any, int]]
+"""Reads the value that begins at a place in a text, and says where it ends."""
+
+
+def scanner(**options: Any) -> Scan:
+    """Give the core of a `json.JSONDecoder` with some options."""
+    decoder: Any = json.JSONDecoder(**options)
+    scan: Scan = decoder.scan_once
+    return scan
+
+
+def scan_all(scan: Scan, data: bytes) -> Any:
+    """Give the value of a JSON text, if it is UTF-8 and begins with the value.
+
+    PERF: S7, without what the standard library does before and after. It takes nothing else than
+    that does: in another encoding nothing is a whole value, for there are null bytes in between.
+
+    Args:
+        scan: What reads the value.
+        data: The text.
+
+    Raises:
+        StopIteration: It is something else.
+        ValueError: Likewise.
+    """
+    text = data.decode()
+    value, end = scan(text, 0)
+    if end < len(text) and text[end:].strip(" \t\n\r"):
+        raise ValueError(end)
+    return value
+
+
+_scan: Final = scanner()
 
 
 class StandardCodec:
@@ -90,9 +131,11 @@ class StandardCodec:
 
     def loads(self, data: bytes, /) -> Any:
         """Give the value of a JSON text."""
-        # PERF: S7, UTF-8 that begins with ASCII, without asking which encoding it is.
-        if len(data) > 1 and 0 < data[0] < 128 and data[1]:
-            return _decode(data.decode("utf-8", "surrogatepass"))
+        try:
+            return scan_all(_scan, data)
+        except (ValueError, StopIteration):
+            pass
+        # Without the failure above for a context, which would be read as the cause of another.
         return json.loads(data)
 
 

@@ -12,7 +12,8 @@ Nobody who asks whether the client has left takes anything of the body away; see
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
@@ -27,10 +28,10 @@ from bolide._exchange import Exchange
 from bolide._exports import publish
 from bolide._http.cookie_header import parse_cookies
 from bolide._http.memo import Memo
-from bolide._inbox import LOST, Inbox, StreamConsumed
+from bolide._inbox import LOST, Inbox, OnceInbox, StreamConsumed, is_whole
 from bolide._json_body import MalformedJSON, decode_json
-from bolide._policy import policy_of
-from bolide._replay import KeptBody, inbox_of
+from bolide._policy import STARLETTE, Policy, policy_of
+from bolide._replay import INBOXES_KEY, KeptBody, Replay, inbox_of
 from bolide._settings import current_settings
 from bolide.exceptions import HTTPException
 from bolide.types import Message, Receive, Scope, Send
@@ -86,6 +87,8 @@ class Request(HTTPConnection[StateT]):
     """
 
     # Other packages read these names (`_receive`, `_send`, `_stream_consumed`, `_json`, `_form`).
+    _body: bytes
+    _json: Any
     _stream_consumed = False
     _is_disconnected = False
     _form: FormData | None = None
@@ -169,14 +172,17 @@ class Request(HTTPConnection[StateT]):
             HTTPException: Status 413: it is over the limit of the application's policy.
             RuntimeError: The body was already given away by `stream()`.
         """
-        if not hasattr(self, "_body"):
-            body = await self._whole_body("max_buffer_size")
-            self._body = await self._gathered_body() if body is None else body
-            if isinstance(self._inbox, KeptBody):
-                self._inbox.put_together(self._body)
-        return self._body
+        if hasattr(self, "_body"):
+            return self._body
+        body = await self._whole_body("max_buffer_size")
+        if body is None:
+            body = await self._gathered_body()
+        self._body = body
+        if isinstance(self._inbox, KeptBody):
+            self._inbox.put_together(body)
+        return body
 
-    async def _whole_body(self, limit: LimitName) -> bytes | None:
+    def _whole_body(self, limit: LimitName) -> Awaitable[bytes | None]:
         """Give the body if it comes in one piece; else leave it to `stream`.
 
         PERF: S7, S8. An asynchronous generator takes twice the time.
@@ -185,17 +191,62 @@ class Request(HTTPConnection[StateT]):
             BodyTooLarge: It is over a limit.
         """
         # Others override `stream`, to give something else.
-        if hasattr(self, "_body") or self._stream_consumed or type(self).stream is not _STREAM:
-            return None
-        inbox = self._shared_inbox()
-        policy = policy_of(self.scope)
-        if policy.body_idle_seconds:
-            body = await in_time(self.scope, inbox.whole)()
-        else:
-            body = await inbox.whole()
+        if self._stream_consumed or type(self).stream is not _STREAM:
+            return _nothing()
+        policy, receive = policy_of(self.scope), self._receive
+        if isinstance(receive, Replay):
+            return self._whole_body_in_limits(receive.whole, policy, limit)
+        if policy is STARLETTE and self._inbox is None and INBOXES_KEY not in self.scope:
+            return self._whole_body_alone()
+        return self._whole_body_in_limits(self._shared_inbox().whole, policy, limit)
+
+    async def _whole_body_alone(self) -> bytes | None:
+        """Read as long as nobody else listens: then nobody has to hold anything.
+
+        PERF: S7, S8, half of what it takes with an inbox. Whoever comes meanwhile gets one.
+        """
+        listening = self.scope[INBOXES_KEY] = [self._begin_sharing]
+        try:
+            message = await self._receive()
+        except BaseException as exc:
+            if self._inbox is None:
+                listening.clear()
+            else:
+                self._inbox.end_turn(exc)
+            raise
+        inbox = self._inbox
+        if inbox is None:
+            if is_whole(message):
+                listening.clear()
+                self._stream_consumed = True
+                whole: bytes = message.get("body", b"")
+                return whole
+            inbox = self._begin_sharing()
+        inbox.take(message)
+        inbox.end_turn()
+        body = inbox.take_whole() if inbox.complete and inbox.loss is None else None
         if body is not None:
             self._stream_consumed = True
-            if getattr(policy, limit) is not None:
+        return body
+
+    def _begin_sharing(self) -> Inbox:
+        """Make the inbox of those who have come while this has been waiting for an event."""
+        inbox = self._inbox = OnceInbox(self._receive)
+        inbox.begin_turn()
+        self.scope[INBOXES_KEY][:] = [weakref.ref(inbox)]
+        return inbox
+
+    async def _whole_body_in_limits(
+        self, whole: Callable[[], Awaitable[bytes | None]], policy: Policy, limit: LimitName
+    ) -> bytes | None:
+        if policy.body_idle_seconds:
+            whole = in_time(self.scope, whole)
+        body = await whole()
+        if body is not None:
+            self._stream_consumed = True
+            most: int | None = getattr(policy, limit)
+            # PERF: S7, the limit that may hold instead is seldom looked for.
+            if most is not None and len(body) > most:
                 max_size = max_size_of(self.scope, limit)
                 if len(body) > max_size:
                     raise self._refused(max_size, limit)
@@ -225,20 +276,19 @@ class Request(HTTPConnection[StateT]):
             MalformedJSON: Likewise, with status 400, where the application's policy has it so.
             ClientDisconnect: The client went away before the body was complete.
         """
-        if not hasattr(self, "_json"):
-            body = await self.body()
-            codec = current_settings().codec
-            policy = policy_of(self.scope)
-            if policy.refuse_bad_json:
-                self._json = decode_json(
-                    body,
-                    codec,
-                    max_depth=policy.max_json_depth,
-                    max_values=policy.max_json_values,
-                )
-            else:
-                self._json = codec.loads(body)
-        return self._json
+        if hasattr(self, "_json"):
+            return self._json
+        body = await self.body()
+        codec = current_settings().codec
+        policy = policy_of(self.scope)
+        if policy.refuse_bad_json:
+            value = decode_json(
+                body, codec, max_depth=policy.max_json_depth, max_values=policy.max_json_values
+            )
+        else:
+            value = codec.loads(body)
+        self._json = value
+        return value
 
     def form(
         self,
@@ -287,7 +337,8 @@ class Request(HTTPConnection[StateT]):
                     max_part_size=max_part_size,
                 )
             elif media_type == "application/x-www-form-urlencoded":
-                body = await self._whole_body("max_form_size")
+                known = hasattr(self, "_body")
+                body = None if known else await self._whole_body("max_form_size")
                 form = None if body is None else small_form(body, max_fields, max_part_size)
                 if form is None:
                     form = await self._parsed_form(
@@ -411,6 +462,10 @@ _STREAM: Final = Request.stream
 
 # PERF: S8, each form says the same.
 _MEDIA_TYPES: Final = Memo(_media_type)
+
+
+async def _nothing() -> None:
+    """Leave the body to `stream`."""
 
 
 async def _stream_of(body: bytes) -> AsyncGenerator[bytes, None]:

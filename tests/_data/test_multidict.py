@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -183,6 +184,16 @@ def test_query_params_are_text(source: Any, pairs: list[tuple[str, str]]) -> Non
 def test_query_params_take_keywords_and_keep_case() -> None:
     params = QueryParams("A=1", a=2)
     assert params.multi_items() == [("A", "1"), ("a", "2")]
+
+
+@pytest.mark.parametrize("query", ["", "&", "a", "a=1&b=2&a=3&&c", "=", "a==b", "a=%41&b=x+y&a=%z"])
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_the_params_of_a_query_are_those_of_the_constructor(query: str, kind: Any) -> None:
+    params, expected = QueryParams.of_query(kind(query)), QueryParams(kind(query))
+    assert list(params.items()) == list(expected.items())
+    assert params == expected
+    assert params.multi_items() == expected.multi_items()
+    assert str(copy.deepcopy(params)) == str(expected)
 
 
 def test_query_params_are_written_as_a_query_string() -> None:

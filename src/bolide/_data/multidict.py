@@ -9,7 +9,8 @@ in the order of their first appearance.
 from __future__ import annotations
 
 from collections.abc import Hashable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Self, TypeVar, overload
+from functools import cached_property
+from typing import Any, Final, Self, TypeVar, cast, overload
 from urllib.parse import urlencode
 
 from bolide._http.urlencoded import decode_pairs
@@ -19,6 +20,8 @@ __all__ = ["ImmutableMultiDict", "MultiDict", "QueryParams"]
 K = TypeVar("K")
 V_co = TypeVar("V_co", covariant=True)
 T = TypeVar("T")
+
+_new: Final = object.__new__
 
 
 class ImmutableMultiDict(Mapping[K, V_co]):
@@ -51,7 +54,7 @@ class ImmutableMultiDict(Mapping[K, V_co]):
 
         PERF: S6, S8. A constructor that may be given anything takes four times as long.
         """
-        made = cls.__new__(cls)
+        made = _new(cls)
         made._list = pairs
         made._dict = dict(pairs)
         return made
@@ -186,6 +189,10 @@ class QueryParams(ImmutableMultiDict[str, str]):
         kwargs: More parameters.
     """
 
+    # Only `of_query` makes some without: all others have a list of their own.
+    _list = cast("list[tuple[str, str]]", cached_property(lambda self: decode_pairs(self._text)))
+    _text: str
+
     def __init__(
         self,
         *args: ImmutableMultiDict[Any, Any]
@@ -208,6 +215,27 @@ class QueryParams(ImmutableMultiDict[str, str]):
             pairs += [(key, str(item)) for key, item in kwargs.items()]
         self._list = pairs
         self._dict = dict(pairs)
+
+    @staticmethod
+    def of_query(query: str | bytes) -> QueryParams:
+        """Give `QueryParams(query)`.
+
+        PERF: S6. Most of those who read parameters want one value of each name and nothing else,
+        so the list of all pairs is made when it is asked for.
+        """
+        text = query if isinstance(query, str) else query.decode("latin-1")
+        params = _new(QueryParams)
+        if "%" in text or "+" in text:
+            pairs = params._list = decode_pairs(text)
+            params._dict = dict(pairs)
+            return params
+        params._text = text
+        values = params._dict = {}
+        for piece in text.split("&"):
+            if piece:
+                name, _, value = piece.partition("=")
+                values[name] = value
+        return params
 
     def __str__(self) -> str:
         return urlencode(self._list)

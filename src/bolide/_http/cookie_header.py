@@ -35,8 +35,10 @@ def parse_cookies(header: str) -> dict[str, str]:
             name, value = "", name
         name = name.strip()
         value = value.strip()
-        if name or value:
-            cookies[name] = _unquote(value) if value[:1] == '"' else value
+        if value:
+            cookies[name] = value if value[0] != '"' else _unquote(value)
+        elif name:
+            cookies[name] = ""
     return cookies
 
 

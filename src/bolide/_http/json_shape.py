@@ -37,8 +37,9 @@ def find_excess(data: bytes, max_depth: int | None, max_values: int | None) -> s
     """
     most_deep = math.inf if max_depth is None else max_depth
     most_values = math.inf if max_values is None else max_values
-    openings = data.count(b"[") + data.count(b"{")
-    if openings <= most_deep and openings + data.count(b",") < most_values:
+    if (max_depth is None or _openings(data, max_depth + 1) <= max_depth) and (
+        len(data) < most_values or sum(map(data.count, (b"[", b"{", b","))) < most_values
+    ):
         return None
     shape = _shape_of(data)
     # Each value may have a key, and both may be strings.
@@ -52,6 +53,13 @@ def find_excess(data: bytes, max_depth: int | None, max_values: int | None) -> s
     if _is_deeper(shape.replace(b",", b""), most_deep):
         return f"Nested more than {max_depth} deep (max_json_depth)"
     return None
+
+
+def _openings(data: bytes, most: int) -> int:
+    """Count the brackets that begin something; of each kind no more than so many."""
+    # PERF: S7, to count takes twice the time for what is seldom there.
+    without = len(data.replace(b"[", b"", most)) + len(data.replace(b"{", b"", most))
+    return 2 * len(data) - without
 
 
 def _shape_of(data: bytes) -> bytes:

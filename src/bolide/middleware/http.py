@@ -152,8 +152,10 @@ class _HookedRequest(Request):
 
     def channel_on(self) -> Receive:
         """Give the channel that the application is to read."""
-        inbox = self._inbox
-        if inbox is None or inbox.replays or not (self._stream_consumed or hasattr(self, "_body")):
+        if not (self._stream_consumed or hasattr(self, "_body")):
+            return self._receive
+        inbox = self._shared_inbox()
+        if inbox.replays:
             return self._receive
         return _Again(getattr(self, "_body", b""), inbox)
 
