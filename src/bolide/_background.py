@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import anyio.to_thread
 
+from bolide._cleanup import told_once
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import policy_of
 from bolide._threads import endpoint_limiter
@@ -40,7 +41,8 @@ async def run_background(background: Background, scope: Scope) -> None:
     Raises:
         Exception: What a task raised, unless tasks are isolated.
     """
-    isolated = policy_of(scope).isolate_background_tasks
+    policy = policy_of(scope)
+    isolated = policy.isolate_background_tasks
     draining: DrainControl | None = scope.get(DRAINING_KEY)
     if draining is None or not draining.background_seconds:
         if isolated:
@@ -54,7 +56,8 @@ async def run_background(background: Background, scope: Scope) -> None:
         for task in _tasks(background):
             name = _name(task)
             run = functools.partial(_run_abandoning, task)
-            await (_run_isolated(run, name) if isolated else run())
+            runs = _run_isolated(run, name) if isolated else run()
+            await told_once(runs, policy.cleanup_seconds)
     if bound.cancelled_caught:
         _log().warning(
             "Background task %s was stopped %s seconds after the server was told to stop.",

@@ -107,6 +107,9 @@ class Policy:
             stop. 0 does not stop them.
         drain_seconds: How long streams and WebSockets may go on then; they are told at once. 0 does
             not end them.
+        cleanup_seconds: How long code that is cancelled by a cancel scope may wait in its cleanup:
+            behind a `BaseHTTPMiddleware` or a `TimeoutMiddleware`, in the iterator of a stream, and
+            when draining is over. 0 cancels each of its awaits, as scopes do by themselves.
         check_cookies: Refuse to set a cookie that browsers drop: with SameSite=None or Partitioned
             and not Secure, or against the rules of the prefixes `__Host-` and `__Secure-`.
         max_cookie_size: How many bytes a Set-Cookie header may have; browsers drop larger ones.
@@ -161,6 +164,7 @@ class Policy:
     websocket_origins: Collection[str] | None = None
     background_drain_seconds: float = 0.0
     drain_seconds: float = 0.0
+    cleanup_seconds: float = 0.0
     check_cookies: bool = False
     max_cookie_size: int | None = None
     safe_sessions: bool = False
@@ -253,6 +257,7 @@ class PolicyOptions(TypedDict, total=False):
     websocket_origins: Collection[str] | None
     background_drain_seconds: float
     drain_seconds: float
+    cleanup_seconds: float
     check_cookies: bool
     max_cookie_size: int | None
     safe_sessions: bool
@@ -335,6 +340,7 @@ BOLIDE: Final = Policy(
     # Less than the ten seconds that container runtimes wait before they kill.
     background_drain_seconds=5.0,
     drain_seconds=5.0,
+    cleanup_seconds=5.0,
     check_cookies=True,
     # What all browsers take: 4,096 bytes less what some of them add.
     max_cookie_size=4093,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
+from bolide._cleanup import runs_on_trio
 from bolide._data.state import State
 from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
@@ -24,6 +25,7 @@ from bolide._replay import BodyKeeper
 from bolide._settings import ACTIVE, Settings
 from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
+from bolide.middleware._cleanup_boundary import CleanupBoundary
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
 from bolide.middleware._host_guard import (
@@ -134,6 +136,8 @@ class Starlette:
             app = BodyKeeper(app, self.policy.max_replay_size)
         if self.policy.drain_seconds or self.policy.background_drain_seconds:
             app = DrainBoundary(app, self._drain_control)
+        if self.policy.cleanup_seconds and runs_on_trio():
+            app = CleanupBoundary(app, self.policy.cleanup_seconds)
         return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

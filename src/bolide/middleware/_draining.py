@@ -13,7 +13,9 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Final
 
+from bolide._cleanup import told_once
 from bolide._drain import DRAINING_KEY, MARGIN_SECONDS, DrainControl
+from bolide._policy import policy_of
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["SERVICE_RESTART", "DrainBoundary"]
@@ -65,7 +67,8 @@ class DrainBoundary:
         with self._draining.held():
             try:
                 with self._draining.bounded(self._draining.seconds):
-                    await self._app(scope, receive, note)
+                    seconds = policy_of(scope).cleanup_seconds
+                    await told_once(self._app(scope, receive, note), seconds)
             finally:
                 # Some servers say to us that the client has left, and leave it to us to say why.
                 if open_ and self._draining.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from bolide._cleanup import note_passing
 from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
@@ -136,6 +137,9 @@ class ExceptionMiddleware:
             except Exception as unanswered:
                 if not await self.recover(unanswered, scope, receive, send):
                     raise
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
     def _answers_missing_itself(self) -> bool:
         """Say whether the handler of a 404 is `http_exception`."""
@@ -163,6 +167,9 @@ class ExceptionMiddleware:
         except Exception as exc:
             if not await self.recover(exc, scope, receive, exchange):
                 raise
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
     def takes_handover(self, scope: Scope) -> bool:
         """Say whether a request will be answered with `Handover.take`."""
