@@ -359,8 +359,8 @@ async def test_who_cancels_its_surroundings_is_told() -> None:
     assert DONE == ["told", "waited"]
 
 
-async def test_who_leaves_a_group_of_its_own_on_trio_is_shielded_from_its_first_wait() -> None:
-    event = anyio.Event()
+async def test_who_leaves_a_group_of_its_own_is_shielded_from_its_first_wait() -> None:
+    told, event = anyio.Event(), anyio.Event()
 
     async def code() -> None:
         try:
@@ -368,20 +368,21 @@ async def test_who_leaves_a_group_of_its_own_on_trio_is_shielded_from_its_first_
                 task_group.start_soon(anyio.sleep_forever)
                 await anyio.sleep_forever()
         finally:
-            DONE.append("told")
+            told.set()
             await event.wait()
             await anyio.lowlevel.checkpoint()
             DONE.append("waited")
         raise AssertionError
 
-    async with anyio.create_task_group() as task_group:
-        task_group.start_soon(cancelled, told_once(code(), 5))
-        for _ in range(50):
-            await anyio.lowlevel.checkpoint()
-        await anyio.wait_all_tasks_blocked()
+    async def go_on() -> None:
+        await told.wait()
         event.set()
 
-    assert DONE == ["told", "waited"]
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(go_on)
+        await cancelled(told_once(code(), 5))
+
+    assert DONE == ["waited"]
 
 
 async def test_an_async_generator_may_wait_in_its_cleanup() -> None:
