@@ -576,3 +576,35 @@ def test_middleware_may_wait_in_its_cleanup_too(
 
     anyio.run(main, backend=backend)
     assert sorted(cleaned_up()) == sorted(CLEANUP * (number + 1))
+
+
+async def never_clean(request: Request) -> Response:
+    try:
+        await wait_forever()
+    finally:
+        await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def never_clean_in_a_stream(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            yield b"piece"
+            await wait_forever()
+        finally:
+            await anyio.sleep_forever()
+
+    return StreamingResponse(pieces())
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("endpoint", [never_clean, never_clean_in_a_stream])
+def test_cleanup_that_never_ends_is_ended(layers: int, backend: str, endpoint: Any) -> None:
+    async def main() -> None:
+        TRACE[:] = [Trace()]
+        app = behind(Bolide, layers, endpoint, ANY_TIME, cleanup_seconds=0.01)
+        with anyio.fail_after(2):
+            await cancelled_by_a_scope(app)
+
+    anyio.run(main, backend=backend)
