@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeGuard, 
 
 import anyio
 
+from bolide._cleanup import note_passing
+
 if TYPE_CHECKING:
     import anyio.abc
 
@@ -115,6 +117,9 @@ class CollapsingTaskGroup:
                 error.__cause__ = cause
                 error.__suppress_context__ = suppress
                 del group, error, cause, context
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
 
 class SupportsAsyncClose(Protocol):

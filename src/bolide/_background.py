@@ -6,6 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from bolide._cleanup import told_once
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._policy import policy_of
 from bolide._running_request import RUNNING_KEY, RunningRequest
@@ -41,7 +42,8 @@ async def run_background(background: Background, scope: Scope) -> None:
     running: RunningRequest | None = scope.get(RUNNING_KEY)
     if running is not None:
         running.exempt()
-    isolated = policy_of(scope).isolate_background_tasks
+    policy = policy_of(scope)
+    isolated = policy.isolate_background_tasks
     draining: DrainControl | None = scope.get(DRAINING_KEY)
     if draining is None or not draining.background_seconds:
         if isolated:
@@ -55,7 +57,8 @@ async def run_background(background: Background, scope: Scope) -> None:
         for task in _tasks(background):
             name = _name(task)
             run = functools.partial(_run_abandoning, task)
-            await (_run_isolated(run, name) if isolated else run())
+            runs = _run_isolated(run, name) if isolated else run()
+            await told_once(runs, policy.cleanup_seconds)
     if bound.cancelled_caught:
         _log().warning(
             "Background task %s was stopped %s seconds after the server was told to stop.",

@@ -34,6 +34,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bolide._async import is_async_callable
+from bolide._cleanup import note_passing
 from bolide._exchange import Exchange, Handover
 from bolide._policy import policy_of
 from bolide._threads import run_endpoint, start_endpoint
@@ -108,6 +109,9 @@ class FunctionEndpoint:
                 await response(scope, receive, send)
         except Exception as exc:
             await self.recover(exc, request, response, receive, send)
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
     async def recover(
         self, exc: Exception, request: Request, response: Any, receive: Receive, send: Exchange

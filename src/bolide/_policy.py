@@ -136,6 +136,9 @@ class Policy:
             not end them.
         request_drain_seconds: How long other requests may go on then; what has not begun to answer
             gets status 503, and what has is broken off. 0 does not end them.
+        cleanup_seconds: How long code that is cancelled by a cancel scope may wait in its cleanup:
+            behind a `BaseHTTPMiddleware` or a `TimeoutMiddleware`, in the iterator of a stream, and
+            when draining is over. 0 cancels each of its awaits, as scopes do by themselves.
         check_cookies: Refuse to set a cookie that browsers drop: with SameSite=None or Partitioned
             and not Secure, or against the rules of the prefixes `__Host-` and `__Secure-`.
         max_cookie_size: How many bytes a Set-Cookie header may have; browsers drop larger ones.
@@ -193,6 +196,7 @@ class Policy:
     background_drain_seconds: float = 0.0
     drain_seconds: float = 0.0
     request_drain_seconds: float = 0.0
+    cleanup_seconds: float = 0.0
     check_cookies: bool = False
     max_cookie_size: int | None = None
     safe_sessions: bool = False
@@ -296,6 +300,7 @@ class PolicyOptions(TypedDict, total=False):
     background_drain_seconds: float
     drain_seconds: float
     request_drain_seconds: float
+    cleanup_seconds: float
     check_cookies: bool
     max_cookie_size: int | None
     safe_sessions: bool
@@ -382,6 +387,7 @@ BOLIDE: Final = Policy(
     drain_seconds=5.0,
     # Less than the thirty seconds of most orchestrators: there is work to lose.
     request_drain_seconds=25.0,
+    cleanup_seconds=5.0,
     check_cookies=True,
     # What all browsers take: 4,096 bytes less what some of them add.
     max_cookie_size=4093,

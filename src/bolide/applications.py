@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from bolide._async import hands_on
+from bolide._cleanup import runs_on_trio
 from bolide._data.state import State
 from bolide._data.url import URLPath
 from bolide._drain import DrainControl, Draining
@@ -31,6 +32,7 @@ from bolide._settings import (
 )
 from bolide._threads import ThreadLimits
 from bolide.middleware import Middleware, MiddlewareFactory, build_stack
+from bolide.middleware._cleanup_boundary import CleanupBoundary
 from bolide.middleware._draining import DrainBoundary
 from bolide.middleware._head import HeadersOnly
 from bolide.middleware._host_guard import (
@@ -148,6 +150,8 @@ class Starlette:
         control = self._drain_control
         if control.seconds or control.background_seconds or control.request_seconds:
             app = DrainBoundary(app, self._drain_control)
+        if self.policy.cleanup_seconds and runs_on_trio():
+            app = CleanupBoundary(app, self.policy.cleanup_seconds)
         return app
 
     @hands_on

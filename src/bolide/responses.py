@@ -15,6 +15,7 @@ import anyio.lowlevel
 
 from bolide._async import CLEANUP_SECONDS, close_iterator
 from bolide._background import run_background
+from bolide._cleanup import told_once
 from bolide._connection import ClientDisconnect
 from bolide._data.url import URL
 from bolide._disconnect import (
@@ -153,6 +154,7 @@ class StreamingResponse(Response):
     media_type: str | None
 
     _draining: DrainControl | None = None
+    _cleanup_seconds = 0.0
 
     def __init__(
         self,
@@ -196,7 +198,7 @@ class StreamingResponse(Response):
             await _deliver(message, send)
             pieces = aiter(self.body_iterator)
             with self._until_drained() as bound:
-                await self._send_pieces(pieces, send)
+                await told_once(self._send_pieces(pieces, send), self._cleanup_seconds)
             seconds = None
             if bound is not None and bound.cancelled_caught:
                 await self._close(pieces)
@@ -244,6 +246,7 @@ class StreamingResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response: run as an ASGI application."""
         self._draining = scope.get(DRAINING_KEY)
+        self._cleanup_seconds = policy_of(scope).cleanup_seconds
         if scope["type"] == "websocket":
             await self.stream_response(denial(send))
         elif scope.get("method") == "HEAD" and policy_of(scope).cut_head_bodies:

@@ -2,7 +2,7 @@
 
 Each scenario is run again and again, and cancelled at its first, its second, its third await, until
 it comes to its end before. The awaits are counted at the border of the application: each event that
-it receives or sends, and each pause of the endpoint.
+it receives or sends, and each pause of the endpoint. What cleans up waits itself, in several ways.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from bolide.middleware.timeout import TimeoutMiddleware
 from bolide.requests import Request
 from bolide.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from bolide.routing import Route
-from bolide.types import ASGIApp, Message
+from bolide.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_AWAITS = 100
 
@@ -40,29 +40,57 @@ CHUNK = 512 * 1024
 
 
 class Trace:
-    """What a scenario has entered and left, and when it is cancelled."""
+    """What a scenario has entered and left, and when it is cancelled.
 
-    def __init__(self, cancels_at: int, cancel: Callable[[], Any]) -> None:
+    Args:
+        cancels_at: The number of the await at which it is cancelled; 0 for none.
+        cancel: Cancels it, by itself; None if another task does.
+        waits_in_cleanup: Whether cleanup waits.
+    """
+
+    def __init__(
+        self,
+        cancels_at: int = 0,
+        cancel: Callable[[], Any] | None = None,
+        *,
+        waits_in_cleanup: bool = False,
+    ) -> None:
         self.entered: list[str] = []
         self.left: list[str] = []
+        self.broken_off = 0
         self.awaits = 0
+        self.waits = anyio.Event()
         self.cancels_at = cancels_at
         self._cancel = cancel
+        self._waits_in_cleanup = waits_in_cleanup
 
     @asynccontextmanager
     async def block(self, name: str) -> AsyncIterator[None]:
-        """Be something that cleans up, without waiting for anything."""
+        """Be something that cleans up."""
         self.entered.append(name)
         try:
             yield
+        except BaseException:
+            self.broken_off += 1
+            if self._waits_in_cleanup:
+                await clean_up()
+            raise
         finally:
             self.left.append(name)
 
     async def step(self) -> None:
         self.awaits += 1
         if self.awaits == self.cancels_at:
-            self._cancel()
+            if self._cancel is None:
+                await wait_forever()
+            else:
+                self._cancel()
         await anyio.lowlevel.checkpoint()
+
+
+async def wait_forever() -> None:
+    TRACE[0].waits.set()
+    await anyio.sleep_forever()
 
 
 TRACE: list[Trace] = []
@@ -132,8 +160,8 @@ def app_of(cls: type[Starlette], layers: int) -> Starlette:
     )
 
 
-async def run(app: ASGIApp, scenario: str) -> list[Message]:
-    """Run a scenario, whose every event is a step."""
+async def run(app: ASGIApp, scenario: str, left: anyio.Event | None = None) -> list[Message]:
+    """Run a scenario, whose every event is a step, until a client leaves."""
     sent: list[Message] = []
     body = FORM if scenario == "/upload" else b""
     chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)] or [b""]
@@ -162,7 +190,8 @@ async def run(app: ASGIApp, scenario: str) -> list[Message]:
     async def receive() -> Message:
         await TRACE[0].step()
         if not events:
-            await anyio.sleep_forever()
+            await (anyio.Event() if left is None else left).wait()
+            return {"type": "http.disconnect"}
         return events.pop(0)
 
     async def send(message: Message) -> None:
@@ -182,26 +211,40 @@ def running() -> set[int]:
     return {task.id for task in anyio.get_running_tasks()}
 
 
+async def cancel_when_it_waits(scope: anyio.CancelScope) -> None:
+    await TRACE[0].waits.wait()
+    scope.cancel()
+
+
 @pytest.mark.usefixtures("quick_collections")
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 @pytest.mark.parametrize("cls", [Bolide, Starlette])
 @pytest.mark.parametrize("layers", [0, 1, 3])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("by", ["itself", "another"])
 def test_whenever_it_is_cancelled_all_is_cleaned_up(
-    cls: type[Starlette], layers: int, backend: str, scenario: str
+    cls: type[Starlette], layers: int, backend: str, scenario: str, by: str
 ) -> None:
     app = app_of(cls, layers)
+    # On trio, who cancels its own surroundings is told by them and not by us.
+    told = scenario != "lifespan" and (backend == "asyncio" or by == "another")
+    waits = cls is Bolide and told
 
     async def once(cancels_at: int) -> bool:
         await anyio.to_thread.run_sync(gc.collect)
         tasks, before = running(), descriptors()
         with anyio.CancelScope() as scope:
-            TRACE[:] = [Trace(cancels_at, scope.cancel)]
-            await run(app, scenario)
+            cancel = scope.cancel if by == "itself" else None
+            TRACE[:] = [Trace(cancels_at, cancel, waits_in_cleanup=waits)]
+            async with anyio.create_task_group() as task_group:
+                task_group.start_soon(cancel_when_it_waits, scope)
+                await run(app, scenario)
+                task_group.cancel_scope.cancel()
         # What was told to end may take a moment to do so.
         await anyio.wait_all_tasks_blocked()
-        assert sorted(TRACE[0].left) == sorted(TRACE[0].entered)
+        cleanup = CLEANUP * TRACE[0].broken_off if waits else []
+        assert sorted(TRACE[0].left) == sorted(TRACE[0].entered + cleanup)
         assert running() <= tasks
         assert descriptors() <= before
         return TRACE[0].awaits >= cancels_at
@@ -217,22 +260,78 @@ def test_whenever_it_is_cancelled_all_is_cleaned_up(
 
 
 async def clean_up() -> None:
-    for number in range(3):
-        await anyio.lowlevel.checkpoint()
-        TRACE[0].left.append(f"cleanup {number}")
+    """Wait in all the ways that there are: for nothing, for an event, for others, for a thread."""
+    await anyio.lowlevel.checkpoint()
+    TRACE[0].left.append("cleanup 0")
+    async with anyio.create_task_group() as task_group:
+        event = anyio.Event()
+        task_group.start_soon(anyio.lowlevel.checkpoint)
+        task_group.start_soon(tell, event)
+        await event.wait()
+    TRACE[0].left.append("cleanup 1")
+    await anyio.to_thread.run_sync(gc.isenabled)
+    await anyio.lowlevel.checkpoint()
+    TRACE[0].left.append("cleanup 2")
+
+
+async def tell(event: anyio.Event) -> None:
+    await anyio.lowlevel.checkpoint()
+    event.set()
+
+
+CLEANUP = ["cleanup 0", "cleanup 1", "cleanup 2"]
+
+
+def cleaned_up() -> list[str]:
+    return [name for name in TRACE[0].left if name.startswith("cleanup")]
 
 
 async def wait(request: Request) -> Response:
     try:
-        await anyio.sleep_forever()
+        await wait_forever()
     finally:
         await clean_up()
     raise AssertionError
 
 
+async def wait_in_a_context(request: Request) -> Response:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(clean_up)
+        await wait_forever()
+    raise AssertionError
+
+
+async def wait_and_catch(request: Request) -> Response:
+    try:
+        await wait_forever()
+    except anyio.get_cancelled_exc_class():
+        await clean_up()
+        raise
+    raise AssertionError
+
+
+async def wait_inside_a_scope(request: Request) -> Response:
+    try:
+        with anyio.move_on_after(60):
+            await wait_forever()
+    finally:
+        await clean_up()
+    raise AssertionError
+
+
+async def wait_inside_a_group(request: Request) -> Response:
+    # With another task in it, which ends by being cancelled, the group would cancel this one, too.
+    async with anyio.create_task_group():
+        try:
+            await wait_forever()
+        finally:
+            await clean_up()
+    raise AssertionError
+
+
 async def wait_shielded(request: Request) -> Response:
     try:
-        await anyio.sleep_forever()
+        await wait_forever()
     finally:
         with anyio.move_on_after(5, shield=True):
             await clean_up()
@@ -243,10 +342,21 @@ async def wait_in_a_stream(request: Request) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         try:
             yield b"piece"
-            await anyio.sleep_forever()
+            await wait_forever()
         finally:
-            with anyio.move_on_after(5, shield=True):
-                await clean_up()
+            await clean_up()
+
+    return StreamingResponse(pieces())
+
+
+async def wait_in_a_stream_inside_a_scope(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            with anyio.fail_after(60):
+                yield b"piece"
+                await wait_forever()
+        finally:
+            await clean_up()
 
     return StreamingResponse(pieces())
 
@@ -255,6 +365,7 @@ async def give_and_wait(request: Request) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         try:
             while True:
+                TRACE[0].waits.set()
                 yield b"piece"
         finally:
             # It is closed by what sends it, which has a shield for that.
@@ -263,37 +374,55 @@ async def give_and_wait(request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
-def behind(cls: type[Starlette], layers: int, endpoint: Any) -> Starlette:
+STREAMS = [wait_in_a_stream, wait_in_a_stream_inside_a_scope, give_and_wait]
+
+WAITS = [
+    wait,
+    wait_in_a_context,
+    wait_and_catch,
+    wait_inside_a_scope,
+    wait_inside_a_group,
+    wait_shielded,
+    *STREAMS,
+]
+
+
+def behind(
+    cls: type[Starlette], layers: int, endpoint: Any, *outside: Middleware, **options: Any
+) -> Starlette:
     return cls(
         routes=[Route("/", endpoint)],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=pass_on)] * layers,
+        middleware=[*outside, *[Middleware(BaseHTTPMiddleware, dispatch=pass_on)] * layers],
+        **options,
     )
 
 
-CLEANUP = ["cleanup 0", "cleanup 1", "cleanup 2"]
+ANY_TIME = Middleware(TimeoutMiddleware, None)
+"""What never cancels anything, but lets everything inside clean up."""
 
 
-def cleaned_up() -> list[str]:
-    return [name for name in TRACE[0].left if name.startswith("cleanup")]
+async def until_it_waits() -> None:
+    await TRACE[0].waits.wait()
+    # A few turns of the event loop more, until everything does.
+    for _ in range(10):
+        await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("cls", [Bolide, Starlette])
 @pytest.mark.parametrize("layers", [0, 1, 3])
-@pytest.mark.parametrize("endpoint", [wait, wait_shielded, wait_in_a_stream, give_and_wait])
+@pytest.mark.parametrize("endpoint", WAITS)
 def test_who_is_cancelled_by_the_server_may_wait_in_the_cleanup(
     cls: type[Starlette], layers: int, endpoint: Any
 ) -> None:
     """On asyncio a task is told once. Middleware between does not tell the endpoint again."""
+    if cls is Starlette and layers and endpoint in STREAMS[:2]:
+        pytest.skip("There, a stream behind middleware is told by a scope.")
 
     async def main() -> None:
-        TRACE[:] = [Trace(0, lambda: None)]
+        TRACE[:] = [Trace()]
         task = asyncio.ensure_future(run(behind(cls, layers, endpoint), "/"))
-        while not task.done():
-            # A few turns of the event loop, until everything waits.
-            for _ in range(50):
-                await asyncio.sleep(0)
-            if not cleaned_up():
-                task.cancel()
+        await until_it_waits()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -301,22 +430,181 @@ def test_who_is_cancelled_by_the_server_may_wait_in_the_cleanup(
     assert cleaned_up() == CLEANUP
 
 
-@pytest.mark.parametrize("cls", [Bolide, Starlette])
-@pytest.mark.parametrize("layers", [0, 1, 3])
+async def cancelled_by_a_scope(app: ASGIApp) -> None:
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(run, app, "/")
+            await until_it_waits()
+            scope.cancel()
+    # It has gone all the way.
+    assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("endpoint", [wait_shielded, wait_in_a_stream, give_and_wait])
-def test_who_is_cancelled_by_a_scope_may_with_a_shield(
-    cls: type[Starlette], layers: int, backend: str, endpoint: Any
+@pytest.mark.parametrize("outside", [(), (ANY_TIME,)], ids=["alone", "timed"])
+@pytest.mark.parametrize("endpoint", WAITS)
+def test_who_is_cancelled_by_a_scope_may_wait_in_the_cleanup(
+    layers: int, backend: str, outside: tuple[Middleware, ...], endpoint: Any
 ) -> None:
-    """As everywhere with AnyIO: a scope cancels each await, also one in a block `finally`."""
+    if backend == "asyncio" and not layers and not outside and endpoint in WAITS[:5]:
+        pytest.skip("Servers cancel no endpoint by a scope there; it would cost every request.")
 
     async def main() -> None:
-        TRACE[:] = [Trace(0, lambda: None)]
-        async with anyio.create_task_group() as task_group:
-            task_group.start_soon(run, behind(cls, layers, endpoint), "/")
-            for _ in range(50):
-                await anyio.lowlevel.checkpoint()
-            task_group.cancel_scope.cancel()
+        TRACE[:] = [Trace()]
+        await cancelled_by_a_scope(behind(Bolide, layers, endpoint, *outside))
 
     anyio.run(main, backend=backend)
     assert cleaned_up() == CLEANUP
+
+
+def remember_timeouts(monkeypatch: pytest.MonkeyPatch) -> list[anyio.CancelScope]:
+    """Give the cancel scopes with a deadline, in the order in which they are made."""
+    made: list[anyio.CancelScope] = []
+    move_on_after = anyio.move_on_after
+
+    def remember(delay: float | None, shield: bool = False) -> anyio.CancelScope:
+        made.append(move_on_after(delay, shield=shield))
+        return made[-1]
+
+    monkeypatch.setattr(anyio, "move_on_after", remember)
+    return made
+
+
+async def timed_out(app: ASGIApp, timeouts: list[anyio.CancelScope]) -> None:
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(run_for_too_long, app)
+        await until_it_waits()
+        timeouts[0].deadline = anyio.current_time() - 1
+
+
+async def run_for_too_long(app: ASGIApp) -> None:
+    with suppress(TimeoutError):
+        sent = await run(app, "/")
+        assert sent[0]["status"] == 504
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("endpoint", WAITS[:6])
+def test_who_takes_too_long_may_wait_in_the_cleanup(
+    layers: int, backend: str, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts = remember_timeouts(monkeypatch)
+
+    async def main() -> None:
+        TRACE[:] = [Trace()]
+        await timed_out(behind(Bolide, layers, endpoint, Middleware(TimeoutMiddleware)), timeouts)
+
+    anyio.run(main, backend=backend)
+    assert cleaned_up() == CLEANUP
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("outside", [(), (ANY_TIME,)], ids=["alone", "timed"])
+@pytest.mark.parametrize("endpoint", STREAMS)
+def test_a_stream_whose_client_leaves_may_wait_in_the_cleanup(
+    layers: int, backend: str, outside: tuple[Middleware, ...], endpoint: Any
+) -> None:
+    async def main() -> None:
+        TRACE[:] = [Trace()]
+        left = anyio.Event()
+        async with anyio.create_task_group() as task_group:
+            app = behind(Bolide, layers, endpoint, *outside)
+            task_group.start_soon(run, app, "/", left)
+            await until_it_waits()
+            left.set()
+
+    anyio.run(main, backend=backend)
+    assert cleaned_up() == CLEANUP
+
+
+async def clean_up_after(request: Request, call_next: Any) -> Response:
+    try:
+        response: Response = await call_next(request)
+        return response
+    finally:
+        await clean_up()
+
+
+class CleansUp:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if scope["type"] == "http":
+                await clean_up()
+
+
+MIDDLEWARE = [Middleware(BaseHTTPMiddleware, dispatch=clean_up_after), Middleware(CleansUp)]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("middleware", MIDDLEWARE, ids=["ours", "plain"])
+@pytest.mark.parametrize("inside", [0, 2])
+@pytest.mark.parametrize("endpoint", [wait, wait_inside_a_group, wait_in_a_stream])
+@pytest.mark.parametrize("how", ["scope", "time"])
+def test_middleware_may_wait_in_its_cleanup_too(
+    backend: str,
+    number: int,
+    middleware: Middleware,
+    inside: int,
+    endpoint: Any,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timeouts = remember_timeouts(monkeypatch)
+    app = behind(
+        Bolide,
+        inside,
+        endpoint,
+        Middleware(TimeoutMiddleware, None if how == "scope" else 60, whole=True),
+        *[middleware] * number,
+    )
+
+    async def main() -> None:
+        TRACE[:] = [Trace()]
+        if how == "scope":
+            await cancelled_by_a_scope(app)
+        else:
+            await timed_out(app, timeouts)
+
+    anyio.run(main, backend=backend)
+    assert sorted(cleaned_up()) == sorted(CLEANUP * (number + 1))
+
+
+async def never_clean(request: Request) -> Response:
+    try:
+        await wait_forever()
+    finally:
+        await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def never_clean_in_a_stream(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            yield b"piece"
+            await wait_forever()
+        finally:
+            await anyio.sleep_forever()
+
+    return StreamingResponse(pieces())
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("endpoint", [never_clean, never_clean_in_a_stream])
+def test_cleanup_that_never_ends_is_ended(layers: int, backend: str, endpoint: Any) -> None:
+    async def main() -> None:
+        TRACE[:] = [Trace()]
+        app = behind(Bolide, layers, endpoint, ANY_TIME, cleanup_seconds=0.01)
+        with anyio.fail_after(2):
+            await cancelled_by_a_scope(app)
+
+    anyio.run(main, backend=backend)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import anyio
 import anyio.lowlevel
 
+from bolide._cleanup import is_cancellation, told_once
 from bolide._policy import policy_of
 from bolide._replay import like
 from bolide.middleware._passing_on import BodyStreamGenerator, PassedOn
@@ -42,6 +43,7 @@ class AppRun:
     __slots__ = (
         "_app",
         "_breaks_off",
+        "_cleanup_seconds",
         "_context",
         "_ended",
         "_info",
@@ -65,8 +67,10 @@ class AppRun:
         receive: Receive,
         send_out: Callable[[Message], Awaitable[None]],
     ) -> None:
+        policy = policy_of(scope)
         self._app = app
-        self._breaks_off = policy_of(scope).break_off_bodies
+        self._breaks_off = policy.break_off_bodies
+        self._cleanup_seconds = policy.cleanup_seconds
         self._scope = scope
         self._receive = receive
         self._send_out = send_out
@@ -87,9 +91,15 @@ class AppRun:
     async def __call__(self) -> None:
         """Run the application."""
         try:
-            await self._app(self._scope, like(self._receive, self.receive), self.send)
+            app = self._app(self._scope, like(self._receive, self.receive), self.send)
+            await told_once(app, self._cleanup_seconds)
         except Exception as exc:
             self.error = exc
+        except BaseException as exc:
+            # Who has opened the task group is told by who told us, or has told us. The group must
+            # not tell it too, while it cleans up.
+            if not (self._cleanup_seconds and is_cancellation(exc)):
+                raise
         finally:
             self._context = contextvars.copy_context()
             self._ended = True

@@ -19,9 +19,11 @@ import functools
 from collections.abc import Awaitable
 from typing import Final, cast
 
+from bolide._cleanup import told_once
 from bolide._drain import DRAINING_KEY, DrainControl
 from bolide._error_answers import error_answer
 from bolide._exchange import Exchange
+from bolide._policy import policy_of
 from bolide._quiet_disconnects import is_disconnect
 from bolide._running_request import RUNNING_KEY, RunningRequest, unavailable
 from bolide.exceptions import BolideError
@@ -116,7 +118,8 @@ class DrainBoundary:
         with self._draining.held():
             try:
                 with self._draining.bounded(self._draining.seconds):
-                    await self._app(scope, receive, note)
+                    seconds = policy_of(scope).cleanup_seconds
+                    await told_once(self._app(scope, receive, note), seconds)
             finally:
                 # Some servers say to us that the client has left, and leave it to us to say why.
                 if open_ and self._draining.is_set():

@@ -48,9 +48,11 @@ import anyio.abc
 import anyio.lowlevel
 
 from bolide._background import run_background
+from bolide._cleanup import note_passing, told_once
 from bolide._disconnect import left_only
 from bolide._dispatch import mark_answered, wrap_app_handling_exceptions
 from bolide._exchange import Handover, takes_handover
+from bolide._policy import policy_of
 from bolide._replay import Replay, like
 from bolide.background import BackgroundTask
 from bolide.middleware._app_run import AppRun
@@ -123,16 +125,20 @@ class BaseHTTPMiddleware:
             async with anyio.create_task_group() as task_group:
                 stage = _Stage(task_group, runs, errors)
                 try:
-                    caller = _Caller(self.app, request, stage)
-                    response = await self.dispatch_func(request, caller.call_next)
-                    await response(scope, request.receive_back(), send)
-                    await stage.finish(scope)
+                    await told_once(
+                        self._run(request, stage, scope, send),
+                        policy_of(scope).cleanup_seconds,
+                        task_group.cancel_scope,
+                    )
                 except Exception as exc:
                     error = exc
                     task_group.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             # Only what is no Exception gets here, such as KeyboardInterrupt in one of the tasks.
             raise group.exceptions[0] from None
+        except BaseException as exc:
+            note_passing(exc)
+            raise
         for run in runs:
             run.hand_over_context()
             error = error or run.error
@@ -140,6 +146,12 @@ class BaseHTTPMiddleware:
             error = error or answered
         if error is not None:
             raise error
+
+    async def _run(self, request: _CachedRequest, stage: _Stage, scope: Scope, send: Send) -> None:
+        caller = _Caller(self.app, request, stage)
+        response = await self.dispatch_func(request, caller.call_next)
+        await response(scope, request.receive_back(), send)
+        await stage.finish(scope)
 
     def takes_handover(self, scope: Scope) -> bool:
         """Say whether a request will be answered with `Handover.take`."""

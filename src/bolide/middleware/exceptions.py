@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, cast
 
 from bolide._async import hands_on
 from bolide._background import run_background
+from bolide._cleanup import note_passing
 from bolide._dispatch import (
     HANDLERS_KEY,
     ExceptionHandlers,
@@ -194,6 +195,9 @@ class ExceptionMiddleware:
             except Exception as unanswered:
                 if outside is None or not await outside.settle(unanswered, scope, receive, channel):
                     raise
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
     def _answers_missing_itself(self) -> bool:
         """Say whether the handler of a 404 is `http_exception`."""
@@ -222,6 +226,9 @@ class ExceptionMiddleware:
         except Exception as exc:
             if not await self.recover(exc, scope, receive, exchange):
                 raise
+        except BaseException as exc:
+            note_passing(exc)
+            raise
 
     def takes_handover(self, scope: Scope) -> bool:
         """Say whether a request will be answered with `Handover.take`."""

@@ -18,7 +18,9 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from bolide._body_timeout import RequestBodyTimeout, body_timeout
+from bolide._cleanup import told_once
 from bolide._exports import publish
+from bolide._policy import policy_of
 from bolide.exceptions import BolideError
 from bolide.responses import PlainTextResponse
 from bolide.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,7 +73,8 @@ class TimeoutMiddleware:
         request = _TimedRequest(self, scope, receive, send)
         try:
             with request.cancel_scope:
-                await self.app(scope, request.receive, request.send)
+                app = self.app(scope, request.receive, request.send)
+                await told_once(app, policy_of(scope).cleanup_seconds)
         except RequestBodyTimeout as error:
             # Nothing between here and the application has answered it.
             if request.has_started:
