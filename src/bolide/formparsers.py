@@ -29,16 +29,16 @@ from typing import Any, BinaryIO, Final, cast
 import anyio.lowlevel
 
 from bolide._data.headers import Headers
-from bolide._data.saving import SpooledFile as SpooledTemporaryFile  # tests of others patch it
+from bolide._data.spooled import SpooledFile as SpooledTemporaryFile  # tests of others patch it
 from bolide._data.uploads import FormData, UploadFile
 from bolide._disk_writer import DiskWriter
 from bolide._exports import publish
 from bolide._http.filenames import last_component
 from bolide._http.media import parse_media_type
+from bolide._http.memo import Memo
 from bolide._http.urlencoded import decode_pairs
 from bolide._http.urlencoded_form import FieldSplitter
 from bolide._multipart import (
-    FormEvents,
     MultiPartException,
     event_source,
     multipart_library,
@@ -59,6 +59,9 @@ __all__ = [
 
 _MAX_FED: Final = 512 * 1024
 """How much is parsed before other tasks get their turn, in bytes."""
+
+MEDIA_TYPES: Final = Memo(parse_media_type)
+"""PERF: S8, S9. Most forms say the same; of the others each is asked for twice."""
 
 _SAFE_CHARSETS: Final = ("utf-8", "ascii", "iso8859-1")
 """Names that Python knows the charsets by that a strict form may have."""
@@ -264,19 +267,28 @@ class MultiPartParser:
             MissingExtra: The library is not installed; also an AssertionError.
         """
         library = multipart_library()
-        _, params = parse_media_type(self.headers.get("content-type", ""))
+        _, params = MEDIA_TYPES[self.headers.get("content-type", "")]
         self._charset = _known_charset(params.get("charset", "utf-8"))
         if self._policy.strict_forms and self._charset not in _SAFE_CHARSETS:
             raise MultiPartException("The charset of a form has to be UTF-8.")
         if "boundary" not in params:
             raise MultiPartException("Missing boundary in multipart.")
         try:
-            events = event_source(library, params["boundary"])
+            # The callbacks of others' parsers are to be called for fields, too.
+            add_field = self._add_field if type(self) is MultiPartParser else None
+            events = event_source(library, params["boundary"], add_field)
+            max_epilogue = self._policy.max_form_epilogue
             async for chunk in self.stream:
-                for piece in _pieces(chunk):
+                for piece in (chunk,) if 0 < len(chunk) <= _MAX_FED else _pieces(chunk):
                     self._feed(events(piece))
-                    self._check_epilogue(events)
-                    await self._make_way(len(piece))
+                    if max_epilogue is not None and events.epilogue_size > max_epilogue:
+                        raise MultiPartException(
+                            f"Too much follows the last boundary. Maximum size is {max_epilogue}"
+                            " bytes."
+                        )
+                    self._fed += len(piece)
+                    if self._fed >= _MAX_FED or self._disk.is_full:
+                        await self._make_way()
             if self._policy.strict_forms and not events.is_complete:
                 raise MultiPartException("The form ends early: its last boundary is missing.")
             await self._disk.finish()
@@ -290,15 +302,8 @@ class MultiPartParser:
         self.on_end()
         return FormData(self.items)
 
-    def _check_epilogue(self, events: FormEvents) -> None:
-        max_size = self._policy.max_form_epilogue
-        if max_size is not None and events.epilogue_size > max_size:
-            raise MultiPartException(
-                f"Too much follows the last boundary. Maximum size is {max_size} bytes."
-            )
-
     def _feed(self, events: Iterable[Any]) -> None:
-        """Tell the callbacks what the library has found: a segment, bytes, or an end (None)."""
+        """Tell the callbacks what has been found."""
         for event in events:
             if event is None:
                 self.on_part_end()
@@ -338,13 +343,9 @@ class MultiPartParser:
     def on_headers_finished(self) -> None:
         """Make of the part what its headers say: a file, or a field."""
         name, filename = self._segment.name, self._segment.filename
-        self._part.field_name = _user_safe_decode(name.encode("latin-1"), self._charset)
+        self._part.field_name = _decode(name.encode("latin-1"), self._charset)
         if filename is None:
-            self._current_fields += 1
-            if self._current_fields > self.max_fields:
-                raise MultiPartException(
-                    f"Too many fields. Maximum number of fields is {self.max_fields}."
-                )
+            self._count_field()
             return
         self._current_files += 1
         if self._current_files > self.max_files:
@@ -356,7 +357,7 @@ class MultiPartParser:
         upload = self._part.file = UploadFile(
             cast(BinaryIO, file),
             size=0,
-            filename=_user_safe_decode(filename.encode("latin-1"), self._charset),
+            filename=_decode(filename.encode("latin-1"), self._charset),
             headers=Headers(raw=self._part.item_headers),
         )
         if self._policy.safe_filenames:
@@ -371,13 +372,7 @@ class MultiPartParser:
         if start or end < len(data):
             data = data[start:end]
         if part.file is None:
-            if len(part.data) + len(data) > self.max_part_size:
-                raise MultiPartException(
-                    f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
-                )
-            self._fields_left -= len(data)
-            if self._fields_left < 0:
-                raise MultiPartException(_FIELDS_TOO_LARGE)
+            self._count_data(len(part.data), len(data))
             part.data += data
             return
         if self._goes_to_disk(part.file, len(data)):
@@ -389,24 +384,50 @@ class MultiPartParser:
         """Keep the part."""
         part = self._part
         if part.file is None:
-            self.items.append((part.field_name, _user_safe_decode(part.data, self._charset)))
+            self.items.append((part.field_name, _decode(part.data, self._charset)))
         else:
             self.items.append((part.field_name, part.file))
 
     def on_end(self) -> None:
         """The form is complete; there is nothing to do then."""
 
+    # What the callbacks do for a part that is no file.
+
+    def _add_field(self, name: bytes, value: bytes) -> None:
+        """Take all of a field at once, without the callbacks."""
+        self._count_field()
+        self._count_data(0, len(value))
+        charset = self._charset
+        try:
+            self.items.append((name.decode(charset), value.decode(charset)))
+        except (UnicodeError, LookupError):
+            self.items.append((_decode(name, charset), _decode(value, charset)))
+
+    def _count_field(self) -> None:
+        self._current_fields += 1
+        if self._current_fields > self.max_fields:
+            raise MultiPartException(
+                f"Too many fields. Maximum number of fields is {self.max_fields}."
+            )
+
+    def _count_data(self, before: int, more: int) -> None:
+        if before + more > self.max_part_size:
+            raise MultiPartException(
+                f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
+            )
+        self._fields_left -= more
+        if self._fields_left < 0:
+            raise MultiPartException(_FIELDS_TOO_LARGE)
+
     # The disk.
 
-    async def _make_way(self, fed: int) -> None:
-        """Write to disk what has gathered, and let other tasks run now and then."""
-        self._fed += fed
+    async def _make_way(self) -> None:
+        """Write to disk what has gathered, or let other tasks run."""
+        self._fed = 0
         if self._disk.is_full:
             await self._disk.write()
-            self._fed = 0
-        elif self._fed >= _MAX_FED:
+        else:
             await anyio.lowlevel.checkpoint()
-            self._fed = 0
 
     def _goes_to_disk(self, upload: UploadFile, more: int) -> bool:
         """Count what a file gets, and say where that goes."""
@@ -434,7 +455,7 @@ class MultiPartParser:
     def _close_unfinished(self) -> None:
         # Parts end one after another: if the input ended early, it is the last file that did not.
         unfinished = self._part.file
-        if unfinished is not None and all(item is not unfinished for _, item in self.items[-1:]):
+        if unfinished is not None and all(item is not unfinished for _, item in self.items):
             unfinished.file.close()
 
     def _close_files(self) -> None:
@@ -446,8 +467,6 @@ class MultiPartParser:
 
 def _pieces(chunk: bytes) -> Iterable[bytes]:
     """Cut a piece of input that would keep the event loop busy for long."""
-    if len(chunk) <= _MAX_FED:
-        return (chunk,) if chunk else ()
     return (chunk[at : at + _MAX_FED] for at in range(0, len(chunk), _MAX_FED))
 
 
@@ -466,7 +485,7 @@ def _known_charset(name: str) -> str:
         return "latin-1"
 
 
-def _user_safe_decode(src: bytes | bytearray, codec: str) -> str:
+def _decode(src: bytes | bytearray, codec: str) -> str:
     """Decode text of a client, which may not be what it says it is."""
     try:
         return src.decode(codec)

@@ -25,7 +25,6 @@ from bolide._data.url import URL, Address
 from bolide._disconnect import cancel_on_disconnect
 from bolide._exports import publish
 from bolide._http.cookie_header import parse_cookies
-from bolide._http.memo import Memo
 from bolide._inbox import LOST, Inbox, StreamConsumed
 from bolide._json_body import MalformedJSON, decode_json
 from bolide._policy import policy_of
@@ -258,9 +257,15 @@ class Request(HTTPConnection[StateT]):
     ) -> FormData:
         if self._form is None:
             # What it takes to read a form is imported by those who do.
-            from bolide.formparsers import FormData, FormParser, MultiPartParser, small_form
+            from bolide.formparsers import (
+                MEDIA_TYPES,
+                FormData,
+                FormParser,
+                MultiPartParser,
+                small_form,
+            )
 
-            media_type = _MEDIA_TYPES[self.headers.get("content-type", "")]
+            media_type, _ = MEDIA_TYPES[self.headers.get("content-type", "")]
             if media_type == "multipart/form-data":
                 self._form = await self._parsed_form(
                     MultiPartParser,
@@ -384,16 +389,7 @@ def _lost(inbox: Inbox, why: str) -> Exception:
     return StreamConsumed(why) if inbox.refusal is None else inbox.refusal()
 
 
-def _media_type(header: str) -> str:
-    from bolide._http.media import parse_media_type
-
-    return parse_media_type(header)[0]
-
-
 _STREAM: Final = Request.stream
-
-# PERF: S8, each form says the same.
-_MEDIA_TYPES: Final = Memo(_media_type)
 
 
 async def _stream_of(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -121,8 +121,7 @@ class UploadFile:
 
     @property
     def _in_memory(self) -> bool:
-        rolled_to_disk: bool = getattr(self.file, "_rolled", True)
-        return not rolled_to_disk
+        return _is_in_memory(self.file)
 
     def __repr__(self) -> str:
         return (
@@ -163,14 +162,26 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         """
         if not self._has_files:
             return
-        error: Exception | None = None
-        # What is not closed now would be left to the garbage collector.
-        with anyio.CancelScope(shield=True):
-            for _, value in self.multi_items():
-                if isinstance(value, UploadFile):
-                    try:
-                        await value.close()
-                    except Exception as exc:
-                        error = error or exc
-        if error is not None:
-            raise error
+        uploads = [value for _, value in self._list if isinstance(value, UploadFile)]
+        # PERF: S9. What is in memory is closed without waiting, and nothing can come between.
+        if all(type(each) is UploadFile and _is_in_memory(each.file) for each in uploads):
+            await _close_all(uploads)
+        else:
+            # What is not closed now would be left to the garbage collector.
+            with anyio.CancelScope(shield=True):
+                await _close_all(uploads)
+
+
+def _is_in_memory(file: BinaryIO) -> bool:
+    return not getattr(file, "_rolled", True)
+
+
+async def _close_all(uploads: list[UploadFile]) -> None:
+    error: Exception | None = None
+    for upload in uploads:
+        try:
+            await upload.close()
+        except Exception as exc:
+            error = error or exc
+    if error is not None:
+        raise error
