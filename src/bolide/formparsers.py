@@ -202,9 +202,10 @@ def small_form(body: bytes, max_fields: float, max_part_size: float) -> FormData
 
     PERF: S8, most forms are like that.
     """
-    if len(body) <= max_part_size and body.count(b"&") < max_fields:
+    size = len(body)
+    if size <= max_part_size and (size < max_fields or body.count(b"&") < max_fields):
         fields: list[Any] = decode_pairs(body.decode("latin-1"))
-        return FormData.of_fields(fields)
+        return FormData.of_pairs(fields)
     return None
 
 

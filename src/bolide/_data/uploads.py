@@ -138,7 +138,8 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         kwargs: More fields.
     """
 
-    _has_files = True
+    # PERF: S8. Forms that have come by `of_pairs` are those that have none.
+    _may_have_files = False
 
     def __init__(
         self,
@@ -146,13 +147,7 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         **kwargs: str | UploadFile,
     ) -> None:
         super().__init__(*args, **kwargs)
-
-    @classmethod
-    def of_fields(cls, fields: list[tuple[str, UploadFile | str]]) -> Self:
-        """Make a form without files; see `of_pairs`."""
-        form = cls.of_pairs(fields)
-        form._has_files = False
-        return form
+        self._may_have_files = True
 
     async def close(self) -> None:
         """Close every file, also if one cannot be closed, or the request has been cancelled.
@@ -160,7 +155,7 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         Raises:
             OSError: What was left to be written of a file could not be.
         """
-        if not self._has_files:
+        if not self._may_have_files:
             return
         uploads = [value for _, value in self._list if isinstance(value, UploadFile)]
         # PERF: S9. What is in memory is closed without waiting, and nothing can come between.
