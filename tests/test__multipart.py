@@ -186,7 +186,7 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, bytes]:
 
 def test_a_field_with_a_known_head_comes_at_once() -> None:
     assert fields_of(FIELD * 3 + b"--b--") == [(b"a", b"1")]
-    # The library is asked about the last one, as it has to say what the end is.
+    # The library is asked about the last one, as it has to say what comes after that.
     assert fields_of(FIELD * 3 + b"--b--") == [(b"a", b"1")] * 2
     body = FIELD * 4 + b"--b--"
     assert fields_of(body[:9], body[9:]) == [(b"a", b"1")] * 2
@@ -214,7 +214,7 @@ def test_a_field_may_be_empty_or_hold_what_looks_like_a_head() -> None:
 def test_no_other_head_is_remembered(more: bytes, no_names: dict[bytes, bytes]) -> None:
     body = FIELD.replace(b"\r\n\r\n", more + b"\r\n\r\n") * 3 + FIELD
     assert fields_of(body + b"--b--") == fields_of(body + b"--b--") == []
-    assert list(no_names.values()) == [b"a"] * (b"y" * 2000 not in more)
+    assert no_names == {}
 
 
 def test_a_length_that_a_part_is_said_to_have_counts_each_time() -> None:
@@ -224,9 +224,25 @@ def test_a_length_that_a_part_is_said_to_have_counts_each_time() -> None:
         parse(body * 2 + body.replace(b"\r\n\r\n1", b"\r\n\r\n12") + b"--b--")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        FIELD * 2 + FIELD.replace(b"\r\n\r\n", b"\r\n--bX: y\r\n\r\n") + FIELD + b"--b--",
+        FIELD * 2 + FIELD.replace(b"1", b"1\r\n--bX") + FIELD + b"--b--",
+        b"--b--\r\n" + FIELD * 2 + b"--b\r\n",
+        FIELD * 2 + FIELD.replace(b"\r\n\r\n1", b"") + FIELD + b"--b--",
+    ],
+    ids=["in a head", "in a value", "after the end", "no blank line"],
+)
+def test_the_library_says_what_a_delimiter_is_in_an_odd_place(body: bytes) -> None:
+    expected = outcome(body, takes_fields=False)
+    for _ in range(2):
+        assert outcome(body) == expected
+
+
 def test_only_so_many_heads_are_remembered(no_names: dict[bytes, bytes]) -> None:
     for number in range(MAX_KEYS + 1):
-        fields_of(FIELD.replace(b'"a"', b'"%d"' % number) + b"--b--")
+        fields_of(FIELD.replace(b'"a"', b'"%d"' % number) + FIELD + b"--b--")
     assert list(no_names.values()) == [b"%d" % MAX_KEYS]
 
 

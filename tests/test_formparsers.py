@@ -820,7 +820,8 @@ async def test_other_tasks_get_their_turn_while_a_large_form_is_read(chunk_size:
         is_done = True
     await form.close()
 
-    assert turns >= 15
+    # At least once for each mebibyte.
+    assert turns >= 8
 
 
 # Failures, which leave no file open

@@ -113,11 +113,11 @@ class FormEvents:
         self._is_begun = len(begun) == len(delimiter)
 
     def _without_delimiter(self, piece: bytes) -> Iterable[Any]:
-        parser, delimiter = self._parser, self._delimiter
+        parser = self._parser
         if parser._state is self._library._BODY and not parser._buffer:
             # It may end with the beginning of one.
-            begun = piece.rfind(b"\r", max(0, len(piece) - len(delimiter) + 1))
-            if begun < 0 or not delimiter.startswith(piece[begun:]):
+            begun = piece.rfind(b"\r", 1 - len(self._delimiter))
+            if begun < 0 or not self._delimiter.startswith(piece[begun:]):
                 parser._parsed += len(piece)
                 return (parser._on_segment_payload(piece),)
         found: Iterable[Any] = parser.parse(piece)
@@ -126,52 +126,65 @@ class FormEvents:
     def _cut(self, piece: bytes, last: int, add_field: FieldTaker) -> Iterable[Any]:
         """Take a piece whose last delimiter is at `last`.
 
-        PERF: S9. Where input is cut makes no difference to the library, so it is cut before and
-        after each head, to know what it makes of that. A field that begins with the same bytes as
+        PERF: S9. Where input is cut makes no difference to the library, so it gets one part after
+        the other, to know what it makes of each head. A field that begins with the same bytes as
         one before is the same, then, and the library is not asked.
         """
-        parser, library, delimiter = self._parser, self._library, self._delimiter
-        opening = delimiter[2:] if parser._state is library._PREAMBLE else delimiter
-        to_next, stop = len(delimiter) + 2, last + len(delimiter)
+        parser, delimiter = self._parser, self._delimiter
+        line = delimiter + b"\r\n"
+        opening = delimiter[2:] if parser._state is self._library._PREAMBLE else delimiter
         first = piece.find(opening)
         if first:
             yield from self._without_delimiter(piece[:first])
         at = first + len(opening) + 2
         yield from parser.parse(piece[first:at])
-        while parser._state is library._HEADER and not parser._buffer:
-            body = piece.find(b"\r\n\r\n", at, at + _MAX_HEAD) + 4
-            if body < 4:
+        inner = piece[at : last + len(line)]
+        *parts, rest = inner.split(line)
+        if inner.count(delimiter) != len(parts) + rest.count(delimiter):
+            # There are some that do not end their line, which is an error, or within a head.
+            parts = []
+        for part in parts:
+            if not self._is_before_head:
                 break
-            head = piece[at:body]
-            end = piece.find(delimiter, body, stop)
-            after = end + to_next
+            at += len(part) + len(line)
+            head, end_of_head, value = part.partition(b"\r\n\r\n")
             name = _NAMES.get(head)
-            if name is not None and end >= 0 and piece.startswith(b"\r\n", after - 2):
-                parser._parsed += after - at
-                add_field(name, piece[body:end])
-                at = after
+            if name is not None and end_of_head:
+                parser._parsed += len(part) + len(line)
+                add_field(name, value)
                 continue
-            for segment in parser.parse(head):
-                self._remember(head, segment)
-                yield segment
-            at = body
-            if end >= 0:
-                yield from parser.parse(piece[at:after])
-                at = after
+            for event in parser.parse(part + line):
+                self._remember(head, event)
+                yield event
+        if at > last and self._is_before_head:
+            # What is left has no delimiter, and is not searched once more.
+            body = piece.find(b"\r\n\r\n", at, at + _MAX_HEAD) + 4
+            if body > 4:
+                yield from parser.parse(piece[at:body])
+                at = body
         if at < len(piece):
-            rest = piece[at:]
-            yield from self._without_delimiter(rest) if at > last else parser.parse(rest)
+            yield from self._without_delimiter(piece[at:])
 
-    def _remember(self, head: bytes, segment: Any) -> None:
-        """Remember the name of a field, if that is all that its head says."""
+    @property
+    def _is_before_head(self) -> bool:
+        parser = self._parser
+        return (
+            parser._state is self._library._HEADER
+            and not parser._buffer
+            and not parser._segment_headerlist
+        )
+
+    def _remember(self, head: bytes, event: Any) -> None:
+        """Remember the name of a field, if an event says that this is all that its head says."""
         if (
-            segment.filename is None
+            isinstance(event, self._library.MultipartSegment)
+            and event.filename is None
             and self._parser._segment_limit < 0
             and len(head) <= MAX_KEY_LENGTH
         ):
             if len(_NAMES) >= MAX_KEYS:
                 _NAMES.clear()
-            _NAMES[head] = segment.name.encode("latin-1")
+            _NAMES[head] = event.name.encode("latin-1")
 
     @property
     def is_complete(self) -> bool:

@@ -57,7 +57,10 @@ __all__ = [
     "UploadFile",
 ]
 
-_MAX_FED: Final = 512 * 1024
+_MAX_PIECE: Final = 512 * 1024
+"""How much is parsed in one go, in bytes."""
+
+_MAX_FED: Final = 1024 * 1024
 """How much is parsed before other tasks get their turn, in bytes."""
 
 MEDIA_TYPES: Final = Memo(parse_media_type)
@@ -280,7 +283,7 @@ class MultiPartParser:
             events = event_source(library, params["boundary"], add_field)
             max_epilogue = self._policy.max_form_epilogue
             async for chunk in self.stream:
-                for piece in (chunk,) if 0 < len(chunk) <= _MAX_FED else _pieces(chunk):
+                for piece in (chunk,) if 0 < len(chunk) <= _MAX_PIECE else _pieces(chunk):
                     self._feed(events(piece))
                     if max_epilogue is not None and events.epilogue_size > max_epilogue:
                         raise MultiPartException(
@@ -301,7 +304,7 @@ class MultiPartParser:
                 raise MultiPartException("Invalid multipart data.") from exc
             raise
         self.on_end()
-        return FormData(self.items)
+        return FormData.with_files(list(self.items))
 
     def _feed(self, events: Iterable[Any]) -> None:
         """Tell the callbacks what has been found."""
@@ -434,7 +437,7 @@ class MultiPartParser:
         """Count what a file gets, and say where that goes."""
         before = upload.size or 0
         upload.size = before + more
-        if upload.file in self._on_disk:
+        if self._on_disk and upload.file in self._on_disk:
             return True
         if not 0 < self.spool_max_size < upload.size and more <= self._memory_left:
             self._memory_left -= more
@@ -468,7 +471,7 @@ class MultiPartParser:
 
 def _pieces(chunk: bytes) -> Iterable[bytes]:
     """Cut a piece of input that would keep the event loop busy for long."""
-    return (chunk[at : at + _MAX_FED] for at in range(0, len(chunk), _MAX_FED))
+    return (chunk[at : at + _MAX_PIECE] for at in range(0, len(chunk), _MAX_PIECE))
 
 
 _FIELDS_TOO_LARGE: Final = "The fields of the form are too large together."

@@ -88,11 +88,6 @@ def test_closing_lets_go_of_what_was_written(file: SpooledFile) -> None:
             use()
 
 
-def test_it_has_no_other_attributes_than_a_file(file: Any) -> None:
-    with pytest.raises(AttributeError, match="'SpooledFile' object has no attribute 'missing'"):
-        _ = file.missing
-
-
 Step = tuple[str, Any]
 
 steps: st.SearchStrategy[list[Step]] = st.lists(

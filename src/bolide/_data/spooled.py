@@ -18,7 +18,9 @@ they never get one, hence one of our own; see `saving`.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from functools import cached_property
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final
@@ -36,45 +38,45 @@ class SpooledFile(SpooledTemporaryFile[bytes]):
         max_size: How many bytes are kept in memory; 0 for any number.
     """
 
-    _file: Any
     _rolled: bool
-    _max_size: int
     _pieces: list[bytes] | None = None
     """What has been written, until it is put together."""
-    _size = 0
-    _is_rewound = False
 
     def __init__(self, max_size: int = 0) -> None:
         super().__init__(max_size=max_size)
         # From here on it is made when it is asked for.
         del self._file
         self._pieces = []
+        # How much more is taken as it comes.
+        self._room = max_size or sys.maxsize
 
-    def __getattr__(self, name: str) -> Any:
-        pieces = self._pieces
-        if name != "_file" or pieces is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        file = self._file = BytesIO(b"".join(pieces))
-        if not self._is_rewound:
+    def _put_together(self) -> BytesIO:
+        file = BytesIO(b"".join(self._pieces or ()))
+        if self._room >= 0:
             file.seek(0, os.SEEK_END)
         self._pieces = None
+        self._room = -1
         return file
+
+    _file: Any = cached_property(_put_together)
 
     def write(self, s: Any) -> int:
         """Write at the current place."""
-        pieces = self._pieces
-        if pieces is not None and type(s) is bytes and not self._is_rewound:
-            size = self._size + len(s)
-            if len(pieces) < MAX_PIECES and not 0 < self._max_size < size:
+        # PERF: S9. Attributes of files take Python long to find.
+        room = self._room - len(s)
+        if room >= 0 and type(s) is bytes:
+            pieces = self._pieces
+            if pieces is not None and len(pieces) < MAX_PIECES:
                 pieces.append(s)
-                self._size = size
+                self._room = room
                 return len(s)
         return super().write(s)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place."""
         if self._pieces is not None and offset == whence == 0:
-            self._is_rewound = True
+            # What is written now is written over what there is.
+            self._room = -1
             return 0
         return super().seek(offset, whence)
 

@@ -138,7 +138,7 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
         kwargs: More fields.
     """
 
-    # PERF: S8. Forms that have come by `of_pairs` are those that have none.
+    # PERF: S8, of the class. Those that come by `of_pairs` are forms that have none.
     _may_have_files = False
 
     def __init__(
@@ -148,6 +148,13 @@ class FormData(ImmutableMultiDict[str, UploadFile | str]):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._may_have_files = True
+
+    @classmethod
+    def with_files(cls, pairs: list[tuple[str, UploadFile | str]]) -> Self:
+        """Make a form that may have files; see `of_pairs`."""
+        form = cls.of_pairs(pairs)
+        form._may_have_files = True
+        return form
 
     async def close(self) -> None:
         """Close every file, also if one cannot be closed, or the request has been cancelled.
