@@ -820,8 +820,8 @@ async def test_other_tasks_get_their_turn_while_a_large_form_is_read(chunk_size:
         is_done = True
     await form.close()
 
-    # At least once for each mebibyte.
-    assert turns >= 8
+    # Once for each mebibyte, and perhaps not after the last.
+    assert turns >= 7
 
 
 # Failures, which leave no file open

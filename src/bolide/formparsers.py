@@ -347,7 +347,7 @@ class MultiPartParser:
     def on_headers_finished(self) -> None:
         """Make of the part what its headers say: a file, or a field."""
         name, filename = self._segment.name, self._segment.filename
-        self._part.field_name = _decode(name.encode("latin-1"), self._charset)
+        self._part.field_name = _user_safe_decode(name.encode("latin-1"), self._charset)
         if filename is None:
             self._count_field()
             return
@@ -361,7 +361,7 @@ class MultiPartParser:
         upload = self._part.file = UploadFile(
             cast(BinaryIO, file),
             size=0,
-            filename=_decode(filename.encode("latin-1"), self._charset),
+            filename=_user_safe_decode(filename.encode("latin-1"), self._charset),
             headers=Headers(raw=self._part.item_headers),
         )
         if self._policy.safe_filenames:
@@ -388,7 +388,7 @@ class MultiPartParser:
         """Keep the part."""
         part = self._part
         if part.file is None:
-            self.items.append((part.field_name, _decode(part.data, self._charset)))
+            self.items.append((part.field_name, _user_safe_decode(part.data, self._charset)))
         else:
             self.items.append((part.field_name, part.file))
 
@@ -405,7 +405,7 @@ class MultiPartParser:
         try:
             self.items.append((name.decode(charset), value.decode(charset)))
         except (UnicodeError, LookupError):
-            self.items.append((_decode(name, charset), _decode(value, charset)))
+            self.items.append((_user_safe_decode(name, charset), _user_safe_decode(value, charset)))
 
     def _count_field(self) -> None:
         self._current_fields += 1
@@ -489,7 +489,7 @@ def _known_charset(name: str) -> str:
         return "latin-1"
 
 
-def _decode(src: bytes | bytearray, codec: str) -> str:
+def _user_safe_decode(src: bytes | bytearray, codec: str) -> str:
     """Decode text of a client, which may not be what it says it is."""
     try:
         return src.decode(codec)
