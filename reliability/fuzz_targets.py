@@ -229,6 +229,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
             b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n',
             b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n'
             b"Content-Type: a/b\r\n\r\n\r\n--b--",
+            b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 3 + b"--b--",
         ],
     ),
     "application": (

@@ -820,7 +820,8 @@ async def test_other_tasks_get_their_turn_while_a_large_form_is_read(chunk_size:
         is_done = True
     await form.close()
 
-    assert turns >= 15
+    # Once for each mebibyte, and perhaps not after the last.
+    assert turns >= 7
 
 
 # Failures, which leave no file open
@@ -968,6 +969,9 @@ def test_any_chunking_of_a_multipart_form_gives_the_same_form(
     found = anyio.run(outcome_of, functools.partial(parse, *pieces))
 
     assert found == anyio.run(outcome_of, functools.partial(parse, body))
+    # The one that everybody uses does not call the callbacks for fields that look familiar.
+    assert found == anyio.run(outcome_of, functools.partial(parse_multipart, *pieces))
+    assert found == anyio.run(outcome_of, functools.partial(parse_multipart, body))
     assert len(found) == len(parts)
     for (name, item), (expected_name, value, filename) in zip(found, parts, strict=True):
         assert name == expected_name

@@ -27,6 +27,7 @@ IMPORTED_WHERE_USED = {
     "anyio._core._synchronization",
     "asyncio",
     "bolide._data.saving",
+    "bolide._data.spooled",
     "bolide._debug_page",
     "bolide._debug_values",
     "bolide._http.accept",

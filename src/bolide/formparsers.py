@@ -29,16 +29,16 @@ from typing import Any, BinaryIO, Final, cast
 import anyio.lowlevel
 
 from bolide._data.headers import Headers
-from bolide._data.saving import SpooledFile as SpooledTemporaryFile  # tests of others patch it
+from bolide._data.spooled import SpooledFile as SpooledTemporaryFile  # tests of others patch it
 from bolide._data.uploads import FormData, UploadFile
 from bolide._disk_writer import DiskWriter
 from bolide._exports import publish
 from bolide._http.filenames import last_component
 from bolide._http.media import parse_media_type
+from bolide._http.memo import Memo
 from bolide._http.urlencoded import decode_pairs
 from bolide._http.urlencoded_form import FieldSplitter
 from bolide._multipart import (
-    FormEvents,
     MultiPartException,
     event_source,
     multipart_library,
@@ -57,8 +57,14 @@ __all__ = [
     "UploadFile",
 ]
 
-_MAX_FED: Final = 512 * 1024
+_MAX_PIECE: Final = 512 * 1024
+"""How much is parsed in one go, in bytes."""
+
+_MAX_FED: Final = 1024 * 1024
 """How much is parsed before other tasks get their turn, in bytes."""
+
+MEDIA_TYPES: Final = Memo(parse_media_type)
+"""PERF: S8, S9. Most forms say the same; of the others each is asked for twice."""
 
 _SAFE_CHARSETS: Final = ("utf-8", "ascii", "iso8859-1")
 """Names that Python knows the charsets by that a strict form may have."""
@@ -199,9 +205,10 @@ def small_form(body: bytes, max_fields: float, max_part_size: float) -> FormData
 
     PERF: S8, most forms are like that.
     """
-    if len(body) <= max_part_size and body.count(b"&") < max_fields:
+    size = len(body)
+    if size <= max_part_size and (size < max_fields or body.count(b"&") < max_fields):
         fields: list[Any] = decode_pairs(body.decode("latin-1"))
-        return FormData.of_fields(fields)
+        return FormData.of_pairs(fields)
     return None
 
 
@@ -264,19 +271,28 @@ class MultiPartParser:
             MissingExtra: The library is not installed; also an AssertionError.
         """
         library = multipart_library()
-        _, params = parse_media_type(self.headers.get("content-type", ""))
+        _, params = MEDIA_TYPES[self.headers.get("content-type", "")]
         self._charset = _known_charset(params.get("charset", "utf-8"))
         if self._policy.strict_forms and self._charset not in _SAFE_CHARSETS:
             raise MultiPartException("The charset of a form has to be UTF-8.")
         if "boundary" not in params:
             raise MultiPartException("Missing boundary in multipart.")
         try:
-            events = event_source(library, params["boundary"])
+            # The callbacks of others' parsers are to be called for fields, too.
+            add_field = self._add_field if type(self) is MultiPartParser else None
+            events = event_source(library, params["boundary"], add_field)
+            max_epilogue = self._policy.max_form_epilogue
             async for chunk in self.stream:
-                for piece in _pieces(chunk):
+                for piece in (chunk,) if 0 < len(chunk) <= _MAX_PIECE else _pieces(chunk):
                     self._feed(events(piece))
-                    self._check_epilogue(events)
-                    await self._make_way(len(piece))
+                    if max_epilogue is not None and events.epilogue_size > max_epilogue:
+                        raise MultiPartException(
+                            f"Too much follows the last boundary. Maximum size is {max_epilogue}"
+                            " bytes."
+                        )
+                    self._fed += len(piece)
+                    if self._fed >= _MAX_FED or self._disk.is_full:
+                        await self._make_way()
             if self._policy.strict_forms and not events.is_complete:
                 raise MultiPartException("The form ends early: its last boundary is missing.")
             await self._disk.finish()
@@ -288,17 +304,10 @@ class MultiPartParser:
                 raise MultiPartException("Invalid multipart data.") from exc
             raise
         self.on_end()
-        return FormData(self.items)
-
-    def _check_epilogue(self, events: FormEvents) -> None:
-        max_size = self._policy.max_form_epilogue
-        if max_size is not None and events.epilogue_size > max_size:
-            raise MultiPartException(
-                f"Too much follows the last boundary. Maximum size is {max_size} bytes."
-            )
+        return FormData.with_files(list(self.items))
 
     def _feed(self, events: Iterable[Any]) -> None:
-        """Tell the callbacks what the library has found: a segment, bytes, or an end (None)."""
+        """Tell the callbacks what has been found."""
         for event in events:
             if event is None:
                 self.on_part_end()
@@ -340,11 +349,7 @@ class MultiPartParser:
         name, filename = self._segment.name, self._segment.filename
         self._part.field_name = _user_safe_decode(name.encode("latin-1"), self._charset)
         if filename is None:
-            self._current_fields += 1
-            if self._current_fields > self.max_fields:
-                raise MultiPartException(
-                    f"Too many fields. Maximum number of fields is {self.max_fields}."
-                )
+            self._count_field()
             return
         self._current_files += 1
         if self._current_files > self.max_files:
@@ -371,13 +376,7 @@ class MultiPartParser:
         if start or end < len(data):
             data = data[start:end]
         if part.file is None:
-            if len(part.data) + len(data) > self.max_part_size:
-                raise MultiPartException(
-                    f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
-                )
-            self._fields_left -= len(data)
-            if self._fields_left < 0:
-                raise MultiPartException(_FIELDS_TOO_LARGE)
+            self._count_data(len(part.data), len(data))
             part.data += data
             return
         if self._goes_to_disk(part.file, len(data)):
@@ -396,23 +395,49 @@ class MultiPartParser:
     def on_end(self) -> None:
         """The form is complete; there is nothing to do then."""
 
+    # What the callbacks do for a part that is no file.
+
+    def _add_field(self, name: bytes, value: bytes) -> None:
+        """Take all of a field at once, without the callbacks."""
+        self._count_field()
+        self._count_data(0, len(value))
+        charset = self._charset
+        try:
+            self.items.append((name.decode(charset), value.decode(charset)))
+        except (UnicodeError, LookupError):
+            self.items.append((_user_safe_decode(name, charset), _user_safe_decode(value, charset)))
+
+    def _count_field(self) -> None:
+        self._current_fields += 1
+        if self._current_fields > self.max_fields:
+            raise MultiPartException(
+                f"Too many fields. Maximum number of fields is {self.max_fields}."
+            )
+
+    def _count_data(self, before: int, more: int) -> None:
+        if before + more > self.max_part_size:
+            raise MultiPartException(
+                f"Part exceeded maximum size of {int(self.max_part_size / 1024)}KB."
+            )
+        self._fields_left -= more
+        if self._fields_left < 0:
+            raise MultiPartException(_FIELDS_TOO_LARGE)
+
     # The disk.
 
-    async def _make_way(self, fed: int) -> None:
-        """Write to disk what has gathered, and let other tasks run now and then."""
-        self._fed += fed
+    async def _make_way(self) -> None:
+        """Write to disk what has gathered, or let other tasks run."""
+        self._fed = 0
         if self._disk.is_full:
             await self._disk.write()
-            self._fed = 0
-        elif self._fed >= _MAX_FED:
+        else:
             await anyio.lowlevel.checkpoint()
-            self._fed = 0
 
     def _goes_to_disk(self, upload: UploadFile, more: int) -> bool:
         """Count what a file gets, and say where that goes."""
         before = upload.size or 0
         upload.size = before + more
-        if upload.file in self._on_disk:
+        if self._on_disk and upload.file in self._on_disk:
             return True
         if not 0 < self.spool_max_size < upload.size and more <= self._memory_left:
             self._memory_left -= more
@@ -434,7 +459,7 @@ class MultiPartParser:
     def _close_unfinished(self) -> None:
         # Parts end one after another: if the input ended early, it is the last file that did not.
         unfinished = self._part.file
-        if unfinished is not None and all(item is not unfinished for _, item in self.items[-1:]):
+        if unfinished is not None and all(item is not unfinished for _, item in self.items):
             unfinished.file.close()
 
     def _close_files(self) -> None:
@@ -446,9 +471,7 @@ class MultiPartParser:
 
 def _pieces(chunk: bytes) -> Iterable[bytes]:
     """Cut a piece of input that would keep the event loop busy for long."""
-    if len(chunk) <= _MAX_FED:
-        return (chunk,) if chunk else ()
-    return (chunk[at : at + _MAX_FED] for at in range(0, len(chunk), _MAX_FED))
+    return (chunk[at : at + _MAX_PIECE] for at in range(0, len(chunk), _MAX_PIECE))
 
 
 _FIELDS_TOO_LARGE: Final = "The fields of the form are too large together."

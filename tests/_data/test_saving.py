@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bolide._data import saving
-from bolide._data.saving import SpooledFile, save_file
+from bolide._data.saving import save_file
+from bolide._data.spooled import SpooledFile
 
 DATA = b"0123456789"
 
@@ -177,54 +178,3 @@ def test_files_that_are_saved_twice_are_two(file: Any, tmp_path: Path) -> None:
         save_file(file, tmp_path / name, overwrite=False)
     (tmp_path / "one").write_bytes(b"changed")
     assert (tmp_path / "two").read_bytes() == DATA
-
-
-# Going to disk.
-
-
-def test_a_file_goes_to_disk_when_it_grows() -> None:
-    with SpooledFile(max_size=10) as file:
-        file.write(DATA)
-        assert not file._rolled
-        file.write(b"more")
-        assert file._rolled
-        assert file.tell() == 14
-        file.seek(0)
-        assert file.read() == DATA + b"more"
-        file.rollover()
-        file.seek(2)
-        assert file.read(2) == b"23"
-
-
-@pytest.mark.parametrize("reason", ["platform", "file system"])
-def test_without_unnamed_files_there_are_those_of_the_standard_library(
-    reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if reason == "platform":
-        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
-    else:
-        monkeypatch.setattr(os, "O_TMPFILE", os.O_EXCL, raising=False)
-        monkeypatch.setattr(os, "open", no_links)
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **kwargs: BytesIO())
-    with SpooledFile(max_size=10) as file:
-        file.write(DATA)
-        file.seek(4)
-        file.rollover()
-        assert file._rolled
-        assert file.read() == DATA[4:]
-
-
-def test_what_cannot_go_to_disk_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(BytesIO):
-        def write(self, data: Any) -> int:
-            raise OSError("disk full")
-
-    full = Full()
-    monkeypatch.setattr(saving, "_open_unnamed", lambda: full)
-    with SpooledFile(max_size=100) as file:
-        file.write(DATA)
-        with pytest.raises(OSError, match="disk full"):
-            file.rollover()
-        assert full.closed
-        file.seek(0)
-        assert file.read() == DATA

@@ -137,7 +137,7 @@ async def test_files_are_closed_although_the_request_was_cancelled() -> None:
 
 async def test_a_form_of_fields_has_nothing_to_close() -> None:
     fields: list[tuple[str, str | UploadFile]] = [("a", "1"), ("b", "2")]
-    form = FormData.of_fields(fields)
+    form = FormData.of_pairs(fields)
     await form.close()
 
     assert form == FormData([("a", "1"), ("b", "2")])

@@ -1,4 +1,4 @@
-"""Uploaded files on disk: how they are kept so that they can be given a name without a copy.
+"""Saving files that were uploaded, without a copy where that can be.
 
 RULES
 
@@ -7,9 +7,9 @@ RULES
 
 THEORY OF OPERATION
 
-Linux has files without a name, and can give them one later in the same file system. Those of
-`tempfile` are made so that they never get one, hence a class of our own. Everywhere else, and if
-the file is in memory, it is copied to a temporary name beside the right one.
+Linux has files without a name, such as those that `spooled` makes, and can give them one later in
+the same file system. Everywhere else, and if the file is in memory, it is copied to a temporary
+name beside the right one.
 """
 
 from __future__ import annotations
@@ -18,49 +18,12 @@ import errno
 import os
 import secrets
 import shutil
-import tempfile
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-__all__ = ["SpooledFile", "save_file"]
+__all__ = ["save_file"]
 
 _COPIED_SIZE: Final = 1024 * 1024
-
-
-class SpooledFile(SpooledTemporaryFile[bytes]):
-    """A file in memory that goes to disk when it grows, where it can be given a name."""
-
-    _file: Any
-    _rolled: bool
-
-    def rollover(self) -> None:
-        """Go to disk."""
-        file = None if self._rolled else _open_unnamed()
-        if file is None:
-            super().rollover()
-            return
-        try:
-            file.write(self._file.getbuffer())
-            file.seek(self._file.tell())
-        except BaseException:
-            file.close()
-            raise
-        self._file = file
-        self._rolled = True
-
-
-def _open_unnamed() -> BinaryIO | None:
-    """Open a file that has no name yet, where there is such a thing."""
-    if not hasattr(os, "O_TMPFILE"):
-        return None
-    try:
-        # SECURITY: nobody else can get at it until it has a name, and then it has the permissions
-        # of any other new file.
-        descriptor = os.open(tempfile.gettempdir(), os.O_RDWR | os.O_TMPFILE, 0o666)
-    except OSError:
-        return None
-    return os.fdopen(descriptor, "w+b")
 
 
 def save_file(file: BinaryIO, target: Path, *, overwrite: bool) -> None:

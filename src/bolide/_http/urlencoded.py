@@ -14,15 +14,19 @@ __all__ = ["decode_pairs"]
 
 def decode_pairs(text: str) -> list[tuple[str, str]]:
     """Give the pairs of a query string in order; a name without a value has an empty one."""
-    pairs: list[tuple[str, str]] = []
-    is_encoded = "%" in text
     if "+" in text:
         text = text.replace("+", " ")
-    for piece in text.split("&"):
-        if piece:
-            name, _, value = piece.partition("=")
-            # PERF: S6, most pairs have nothing more to decode; two calls cost what the rest does.
-            if is_encoded and "%" in piece:
-                name, value = unquote(name), unquote(value)
-            pairs.append((name, value))
-    return pairs
+    # PERF: S8, a comprehension takes a sixth less than a loop that appends.
+    pairs = [
+        (name, value)
+        for piece in text.split("&")
+        if piece
+        for name, _, value in (piece.partition("="),)
+    ]
+    if "%" not in text:
+        return pairs
+    # PERF: S6, most have nothing more to decode; two calls cost what the rest does.
+    return [
+        (unquote(name), unquote(value)) if "%" in name or "%" in value else (name, value)
+        for name, value in pairs
+    ]
