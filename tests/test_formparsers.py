@@ -954,6 +954,7 @@ parts_of_forms = st.lists(
 
 @given(parts=parts_of_forms, places=st.lists(st.integers(0, 1000), max_size=12))
 @example(parts=[("a", b"v" * 20, "f"), ("b", b"w" * 20, "g")], places=[110, 115, 120])
+@example(parts=[("", b"\x00--b--", None), ("", b"", None)], places=[1, 62])
 @settings(deadline=None)
 def test_any_chunking_of_a_multipart_form_gives_the_same_form(
     parts: list[tuple[str, bytes, str | None]], places: list[int]

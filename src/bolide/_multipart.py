@@ -156,8 +156,12 @@ class FormEvents:
             for event in parser.parse(part + line):
                 self._remember(head, event)
                 yield event
-        if at > last and self._is_before_head:
-            # What is left has no delimiter, and is not searched once more.
+        if at <= last:
+            # What was taken for the first delimiter was none, or one of those left is none.
+            yield from parser.parse(piece[at:])
+            return
+        # What is left has no delimiter, and is not searched once more.
+        if self._is_before_head:
             body = piece.find(b"\r\n\r\n", at, at + _MAX_HEAD) + 4
             if body > 4:
                 yield from parser.parse(piece[at:body])
