@@ -22,10 +22,11 @@ match at all. Its index never decides, it only leaves out:
   those in `foreign`) are `opaque`: they are asked each time, in their place in the order.
 
 Most requests need no value for their match: `shortcut` writes into the scope what it would hold. It
-gives up where anything has to be thought about, and then `match` is asked.
+gives up where anything has to be thought about, and then `match` is asked. Those routes that are
+the first of a literal path stand ready in `RouteList.plain`, and take a request themselves.
 
-The list of routes may be edited at any time; it counts its edits, and the index is made again when
-the count has changed.
+The list of routes may be edited at any time; it has another version then, and the index is made
+again.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ THEORY OF OPERATION
 
 A node is reached by the segments of a path, one after the other. It leads on by the text of the
 next one, or by any. A route ends where its pattern does, or has a tail, which takes what is left.
-The trie only leaves out: whether a route matches is for its pattern to say.
+The trie only leaves out: whether a route matches is for its pattern to say. An entry knows how to
+ask it; where its only parameter is the end of the path, without the regular expression.
 """
 
 from __future__ import annotations
