@@ -18,7 +18,21 @@ from typing import Any, Final
 from benchmarks import results
 from benchmarks.peers import ROOT, Peer, environ
 
-SCENARIOS: Final = ("S1", "S2", "S3", "S4", "S4p", "S5", "S5h", "S6", "S7", "S8", "S11n", "S11")
+SCENARIOS: Final = (
+    "S1",
+    "S2",
+    "S3",
+    "S4",
+    "S4p",
+    "S5",
+    "S5h",
+    "S6",
+    "S7",
+    "S8",
+    "S11n",
+    "S11",
+    "S16",
+)
 """What needs no threads and no waiting."""
 
 _CHILD: Final = re.compile(r"^(\S+) (raw|own) (hand|loop) (\d+) (\d+)$", re.MULTILINE)

@@ -82,9 +82,8 @@ REASONS: Final[dict[str, str]] = {
 Encoding takes what it takes raw, with the same codec of the standard library, and what is above it
 is S1. {_CODEC}""",
     "S5": """\
-The layers of S1; then the same path with or without a slash at its end is looked up, and an
-`HTTPException` and its answer are made, which handlers of users could be given. Next: keep the
-answer for as long as nobody has registered a handler for it.""",
+The layers of S1 but for the endpoint and its response. That neither form of the path has a route is
+seen in two dictionaries, and the answer is ready, but for a list of headers of its own.""",
     "S5h": "As S5: it does not grow with the routes.",
     "S6": """\
 `Headers`, `QueryParams` and the cookies are objects with the whole interface of a mapping, made
@@ -112,9 +111,9 @@ Next: nothing; a stream that comes as a list of bytes is not a stream.""",
 The way to a thread and back is most of it, and AnyIO's threads are kept, whose floor is 0.65 to
 0.7: see `docs/explanation/decisions/threads.md`. Next: a quicker `run_sync` in AnyIO itself.""",
     "S16": """\
-Each mount matches a pattern of its own and writes its part of the scope (`root_path`,
-`path_params`, `app_root_path`), which applications inside may read. Next: one pattern for a chain
-of mounts with nothing but plain routers between them.""",
+The layers of S1, and nine thousand instructions: to see that nothing on the way through the mounts
+has been changed, and to write what applications inside may read (`root_path`, `app_root_path`).
+Next: nothing known that would still notice what users replace.""",
 }
 """Why a target is missed, and what could be tried next; said only where it is.
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._error_answers import ProblemResponse, error_answer, negotiated
+from bolide._error_answers import ProblemResponse, error_answer, missing_answer, negotiated
+from bolide._exchange import Exchange
 from bolide._problems import Problem
 from bolide.applications import Bolide, Starlette
 from bolide.background import BackgroundTask
@@ -22,7 +23,7 @@ from bolide.requests import Request
 from bolide.responses import PlainTextResponse, Response
 from bolide.routing import Route, WebSocketRoute
 from bolide.testclient import WebSocketDenialResponse
-from bolide.types import Scope
+from bolide.types import ASGIApp, Message, Scope
 from bolide.websockets import WebSocket
 
 ClientFor = Callable[..., Any]
@@ -40,6 +41,48 @@ def scope_of(*accept: str, **more: Any) -> Scope:
 
 def shown(response: Response) -> str:
     return bytes(response.body).decode()
+
+
+# --- nothing is there ---
+
+
+async def messages_of(app: ASGIApp, scope: Scope, exchange: bool) -> list[Message]:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    channel = Exchange(send)
+    await app(scope, receive, channel if exchange else send)
+    assert channel.response_started is exchange
+    return sent
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("exchange", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("app", [Starlette(), Bolide(), Bolide(negotiate_errors=False)])
+@pytest.mark.parametrize("accept", ["", "application/json", "text/html"])
+async def test_a_404_that_is_ready_is_like_one_that_is_made(
+    accept: str, app: Starlette, method: str, exchange: bool
+) -> None:
+    scope = scope_of(accept, app=app) | {"method": method}
+    ready = await messages_of(missing_answer(scope), scope, exchange)
+    made = error_answer(scope, HTTPException(404, "Not Found"))
+    assert ready == await messages_of(made, scope, exchange)
+
+
+@pytest.mark.anyio
+async def test_headers_that_middleware_adds_to_a_404_are_not_in_the_next_one() -> None:
+    scope = scope_of(app=Starlette())
+    [start, _] = await messages_of(missing_answer(scope), scope, True)
+    before = list(start["headers"])
+    start["headers"].append((b"x-a", b"b"))
+    [start, _] = await messages_of(missing_answer(scope), scope, True)
+    assert start["headers"] == before
 
 
 # --- choosing -------------------------------------------------------------------------------

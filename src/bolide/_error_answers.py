@@ -18,14 +18,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bolide._data.headers import Headers
+from bolide._exchange import Exchange
 from bolide._policy import policy_of
 from bolide._problems import PROBLEM_MEDIA_TYPE, Problem, as_problem
 from bolide.background import BackgroundTask
 from bolide.exceptions import HTTPException
 from bolide.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from bolide.types import Scope
+from bolide.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["ProblemResponse", "error_answer", "negotiated"]
+__all__ = ["ProblemResponse", "error_answer", "missing_answer", "negotiated"]
 
 _PAGE: Final = """\
 <!DOCTYPE html>
@@ -43,6 +44,12 @@ _PAGE: Final = """\
 </body>
 </html>
 """
+
+_NOT_FOUND: Final = b"Not Found"
+_NOT_FOUND_HEADERS: Final = [
+    (b"content-length", b"%d" % len(_NOT_FOUND)),
+    (b"content-type", b"text/plain; charset=utf-8"),
+]
 
 
 class ProblemResponse(JSONResponse):
@@ -73,6 +80,24 @@ def error_answer(scope: Scope, exc: HTTPException) -> Response:
     if not policy_of(scope).negotiate_errors:
         return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
     return negotiated(scope, exc)
+
+
+def missing_answer(scope: Scope) -> ASGIApp:
+    """Do what `error_answer` does, for a 404 without any detail on an HTTP request."""
+    if policy_of(scope).negotiate_errors:
+        return negotiated(scope, HTTPException(404))
+    # PERF: S5, in text it is the same for everybody.
+    return _say_not_found
+
+
+async def _say_not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what a `PlainTextResponse` of "Not Found" would."""
+    if isinstance(send, Exchange):
+        send.response_started = True
+        send = send.send
+    # The list is the request's own, since middleware adds to it.
+    await send({"type": "http.response.start", "status": 404, "headers": [*_NOT_FOUND_HEADERS]})
+    await send({"type": "http.response.body", "body": _NOT_FOUND})
 
 
 def negotiated(scope: Scope, exc: Exception) -> Response:

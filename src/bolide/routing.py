@@ -48,12 +48,21 @@ from bolide._routing.host import Host
 from bolide._routing.lifespan import AsyncLiftContextManager, NoLifespan, lift_generator
 from bolide._routing.methods import ForHead, look_at_method
 from bolide._routing.nested import STATES_KEY, overlaid, with_what_is_nested
+from bolide._routing.passage import passage_through
 from bolide._routing.pattern import PARAM_FORMAT_REGEX, PARAM_REGEX, fill, parse
 from bolide._routing.reverse import child_name, find_url_path, search_url_path
 from bolide._routing.route import Route
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SlashMode, check_slash_mode, redirect_to, slash_mode
-from bolide._routing.table import MISSING, Found, IndexedTable, Redirect, WrongMethod
+from bolide._routing.table import (
+    MISSING,
+    NOWHERE,
+    Found,
+    IndexedTable,
+    Missing,
+    Redirect,
+    WrongMethod,
+)
 from bolide._routing.websocket_route import WebSocketRoute
 from bolide.convertors import Convertor
 from bolide.middleware import Middleware
@@ -185,6 +194,11 @@ class Mount(PatternRoute):
         """Whether to call `app` is all that is left to do, once the route is known to be right."""
         return self.handle == MethodType(_MOUNT_HANDLE, self)
 
+    @property
+    def leads_straight(self) -> bool:
+        """Whether it has no parameters, and no layers around its application."""
+        return len(self.param_convertors) == 1 and self.app is self._base_app
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the mounted application."""
         await self.app(scope, receive, send)
@@ -285,18 +299,58 @@ class Router:
         """Give the application that an HTTP request goes to, and add to the scope."""
         if "router" not in scope:
             scope["router"] = self
-        route = self._table.shortcut(scope)
-        if not isinstance(route, PatternRoute):
-            return self._look_closely(scope, is_missing=route is MISSING)
-        app: Any = route.app
-        # PERF: S16, a mounted router has no coroutine of its own where it would do nothing else.
-        while type(app) is Router and app.is_bare:
-            route = app._table.shortcut(scope)
-            if not isinstance(route, PatternRoute):
-                break
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        # PERF: S1, what `EndpointRoute.take` does, without its frame.
+        routes = self._routes
+        plain = routes.plain.get(path)
+        if plain is not None:
+            methods, method = plain.methods, scope["method"]
+            if (not methods or method in methods) and method != "HEAD":
+                scope["route"] = plain
+                scope["endpoint"] = plain.endpoint
+                params = dict(scope["path_params"]) if "path_params" in scope else {}
+                scope["path_params"] = params
+                app = plain.app
+                return app if type(app) is not Router else self._go_on(plain, scope, path)
+        route: PatternRoute | Missing | None = None
+        if routes.passages:
+            passage = routes.passages.get(path[: path.rfind("/")])
+            route = None if passage is None else passage.take(scope, path)
+        if route is None:
+            route = self._table.shortcut(scope, path)
+        if isinstance(route, PatternRoute):
             app = route.app
+            return app if type(app) is not Router else self._go_on(route, scope, path)
+        if route is NOWHERE:
+            return self._fallback
+        return self._look_closely(scope, is_missing=route is MISSING)
+
+    def _go_on(self, route: PatternRoute, scope: Scope, path: str) -> ASGIApp:
+        """Choose among what is mounted in one another, with nothing but routers in between."""
+        # PERF: S16, a mounted router has no coroutine of its own where it would do nothing else.
+        passages = self._routes.passages
+        steps: list[tuple[Any, Router]] = []
+        app: Any = route.app
+        rest = path
+        while type(app) is Router and app.is_bare:
+            steps.append((route, app))
+            rest = get_route_path(scope)
+            found = app._table.shortcut(scope, rest)
+            if not isinstance(found, PatternRoute):
+                return app._look_closely(scope, is_missing=found is not None)
+            route, app = found, found.app
+        if steps and all(type(each) is Mount and each.leads_straight for each, _ in steps):
+            passage = passage_through(self._table, steps, path, rest)
+            if passage is not None:
+                passages[path[: path.rfind("/")]] = passage
         chosen: ASGIApp = app
         return chosen
+
+    @property
+    def _fallback(self) -> ASGIApp:
+        """What no route matches goes there."""
+        is_own = self.default is self._own_default and type(self).not_found is _NOT_FOUND
+        return reject if is_own else self.default
 
     def _look_closely(self, scope: Scope, *, is_missing: bool = False) -> ASGIApp:
         """Do what `choose` does, for any connection."""
@@ -309,8 +363,7 @@ class Router:
             if isinstance(outcome, Redirect):
                 return redirect_to(scope, outcome.path)
             if not isinstance(outcome, Found | WrongMethod):
-                is_own = self.default is self._own_default and type(self).not_found is _NOT_FOUND
-                return reject if is_own else self.default
+                return self._fallback
             found = outcome
         choice: Found | WrongMethod | ForHead = found
         if isinstance(found, WrongMethod) or scope.get("method") == "HEAD":

@@ -176,7 +176,7 @@ def test_only_candidates_are_asked_and_what_they_say_counts() -> None:
     assert found.child_scope["picky"] is True
     assert isinstance(table.match(http("/77", "PUT")), WrongMethod)
     assert table.match(http("/77", version=2)) is None
-    assert table.shortcut(http("/77")) is None
+    assert table.shortcut(http("/77"), "/77") is None
 
 
 SOURCES = ["/", "/a", "/A", "/a/b", "/{x}", "/{x}/b", "/a/{x}", "/{x:int}", "/{p:path}", "/a/"]

@@ -189,7 +189,7 @@ def test_only_routers_that_can_match_are_asked() -> None:
     assert [n for n, router in enumerate(routers) if router.asked] == [33]
     assert table.match(http("/33/x/z")) is None
     assert table.candidates(http("/33/x")) == [routers[33]]
-    assert table.shortcut(http("/33/x")) is None
+    assert table.shortcut(http("/33/x"), "/33/x") is None
 
 
 def test_routers_that_change_after_they_were_included_are_looked_into_again() -> None:

@@ -70,9 +70,10 @@ def test_every_method_that_changes_a_list_is_among_them() -> None:
 
 def test_reading_is_no_change() -> None:
     routes = RouteList([A, B])
+    version = routes.version
     assert (list(routes), routes[0], len(routes), A in routes) == ([A, B], A, 2, True)
     assert (routes.index(B), routes.count(A), [*routes, C]) == (1, 1, [A, B, C])
-    assert routes.version == 0
+    assert routes.version == version
 
 
 def test_a_change_that_fails_halfway_is_counted() -> None:
@@ -81,10 +82,11 @@ def test_a_change_that_fails_halfway_is_counted() -> None:
         raise LookupError
 
     routes = RouteList()
+    version = routes.version
     with pytest.raises(LookupError):
         routes.extend(broken())  # type: ignore[arg-type]
     assert routes == [C]
-    assert routes.version > 0
+    assert routes.version != version
 
 
 def test_results_and_errors_are_those_of_a_list() -> None:

@@ -16,19 +16,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bolide._routing.base import BaseRoute, Match
+from bolide._routing.base import BaseRoute, Match, get_route_path
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode
 from bolide._routing.table import (
     MISSING,
+    NOWHERE,
     Found,
     IndexedTable,
     LinearTable,
+    Missing,
     Outcome,
     Redirect,
     WrongMethod,
 )
-from bolide.convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
+from bolide.convertors import (
+    CONVERTOR_TYPES,
+    Convertor,
+    IntegerConvertor,
+    register_url_convertor,
+)
 from bolide.requests import Request
 from bolide.responses import Response
 from bolide.routing import Host, Mount, Route, Router, WebSocketRoute
@@ -134,6 +141,12 @@ CASES: list[tuple[str, list[BaseRoute], Scope, object]] = [
     ("the root path alone", [get("/")], http("/root", root_path="/root"), Redirect("/root/")),
     ("a root path with a slash", [get("/")], http("/root/", root_path="/root/"), Redirect("/root//")),
     ("no slash in front", [get("/a"), get("/{x}")], http("a"), MISSING),
+    ("no slash in front of a mount", [Mount("/a", routes=[])], http("xa/b"), MISSING),
+    ("no slash in front of a parameter", [get("/b/{x}"), get("/{x}/a")], http("xb/b/c"), MISSING),
+    ("digits of another script", [get("/{n:int}"), get("/{x}")], http("/\u0664"), 1),
+    ("something that is not all digits", [get("/{n:int}"), get("/{x}")], http("/1\n"), 1),
+    ("a line break in a path parameter", [get("/a/{p:path}"), get("/a/{x}")], http("/a/\n"), 1),
+    ("a line break in a mount", [Mount("/a", routes=[]), get("/a/{x}")], http("/a/\n"), 1),
     ("an asterisk", [get("/"), get("/{x}")], http("*", "OPTIONS"), MISSING),
     ("an empty segment is no value", [get("/a/{x}/b")], http("/a//b"), MISSING),
     ("a number too long", [get("/{n:int}")], http("/" + "1" * 5000), MISSING),
@@ -336,9 +349,12 @@ SOURCES = [
 ]  # fmt: skip
 MOUNTS = ["", "/a", "/a/b", "/{x}", "/{x}/b", "/1"]
 PATHS = st.one_of(
-    st.sampled_from(["", "*", "/root", "/root/", "/root/a"]),
+    st.sampled_from(["", "*", "/root", "/root/", "/root/a", "x/a/1", "xa/b", "1", "//", "///"]),
     st.lists(
-        st.sampled_from(["a", "b", "c", "v1", "1", "12", "1.5", "a.b", "", "xb", "é"]), max_size=5
+        st.sampled_from(
+            ["a", "b", "c", "v1", "1", "12", "1.5", "a.b", "", "xb", "é", "\u0664", "a\n", "1\n"]
+        ),
+        max_size=5,
     ).map(lambda parts: "/" + "/".join(parts)),
 )
 
@@ -373,7 +389,7 @@ scopes = st.builds(
     PATHS,
     st.sampled_from(["GET", "POST", "PUT"]),
     st.sampled_from([b"a.org", b"b.org", b"c.net", b""]),
-    st.sampled_from(["", "", "/root", "/a"]),
+    st.sampled_from(["", "", "/root", "/a", "/a/"]),
 )
 
 
@@ -394,6 +410,38 @@ def test_the_index_gives_the_answers_of_the_linear_table(
         assert actual.route is expected.route
 
 
+def check_first_sight(routes: list[BaseRoute], scope: Scope) -> None:
+    """See that what is found at first sight is what the linear table finds."""
+    table = IndexedTable(RouteList(routes))
+    path = get_route_path(scope)
+    expected = LinearTable(routes).match(scope)
+    # The second time, the index is there.
+    for _ in range(2):
+        added = dict(scope)
+        plain = table.routes.plain.get(path)
+        if plain is not None and plain.take(added):
+            route: object = plain
+        else:
+            route = table.shortcut(added, path)
+        if route is None or isinstance(route, Missing):
+            assert added == scope
+            assert route is None or expected is None
+            for slashes in MODES if route is NOWHERE else ():
+                assert LinearTable(routes).resolve(scope, slashes) == MISSING
+            continue
+        assert isinstance(expected, Found)
+        assert expected.route is route
+        assert added == {**scope, **expected.child_scope, "route": route}
+
+
+@pytest.mark.parametrize(
+    ("routes", "scope"),
+    [case[1:3] for case in CASES + IGNORING if case[2]["type"] == "http"],
+)
+def test_case_at_first_sight(routes: list[BaseRoute], scope: Scope) -> None:
+    check_first_sight(routes, scope)
+
+
 @given(
     routes=st.lists(routes_strategy(), max_size=12),
     scope=scopes.filter(lambda scope: scope["type"] == "http"),
@@ -402,18 +450,39 @@ def test_the_index_gives_the_answers_of_the_linear_table(
 def test_what_is_found_at_first_sight_is_what_the_linear_table_finds(
     routes: list[BaseRoute], scope: Scope, params: dict[str, Any] | None
 ) -> None:
-    if params is not None:
-        scope["path_params"] = params
-    added = dict(scope)
-    route = IndexedTable(RouteList(routes)).shortcut(added)
-    expected = LinearTable(routes).match(scope)
-    if route is None or route is MISSING:
-        assert added == scope
-        assert route is None or expected is None
-        return
-    assert isinstance(expected, Found)
-    assert expected.route is route
-    assert added == {**scope, **expected.child_scope, "route": route}
+    check_first_sight(routes, scope if params is None else {**scope, "path_params": params})
+
+
+@pytest.mark.parametrize("path", ["/missing", "/missing/", "/items/x/y", "/"])
+def test_a_path_that_is_nowhere_in_either_form_is_known_at_once(path: str) -> None:
+    table = IndexedTable(RouteList([get("/items/{n:int}"), Mount("/m", routes=[]), get("/a")]))
+    assert table.shortcut(http(path), path) is NOWHERE
+
+
+def test_the_limit_of_a_convertor_is_its_own() -> None:
+    class Code(IntegerConvertor):
+        max_digits = 3
+
+    short = IntegerConvertor()
+    short.max_digits = 2  # type: ignore[misc]
+    register_url_convertor("short", short)
+    register_url_convertor("code", Code())
+    try:
+        table = IndexedTable(RouteList([get("/{n:short}"), get("/{n:code}")]))
+    finally:
+        del CONVERTOR_TYPES["short"], CONVERTOR_TYPES["code"]
+    found = [table.shortcut(http(path), path) for path in ("/12", "/123", "/1234")]
+    assert found == [*table.routes, None]
+
+
+def test_a_limit_of_python_is_met() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(700)
+    try:
+        scope = http("/" + "1" * 1000)
+        assert IndexedTable(RouteList([get("/{n:int}")])).shortcut(scope, scope["path"]) is None
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 def test_a_convertor_with_groups_of_its_own_gives_no_more_parameters() -> None:
@@ -433,7 +502,7 @@ def test_a_convertor_with_groups_of_its_own_gives_no_more_parameters() -> None:
         del CONVERTOR_TYPES["pair"]
     for path, params in (("/a-b", {"p": "a-b"}), ("/x/a-b/1", {"p": "a-b", "n": 1})):
         scope = http(path)
-        found = table.shortcut(scope) or table.match(scope)
+        found = table.shortcut(scope, path) or table.match(scope)
         assert isinstance(found, Found)
         assert found.child_scope["path_params"] == params
 
@@ -442,9 +511,9 @@ def test_only_plain_routes_are_found_at_first_sight() -> None:
     shouting, host = Shouting("/a", endpoint), Host("a.org", app=Router())
     table = IndexedTable(RouteList([get("/a"), get("/b/{n:int}"), host, get("/c"), shouting]))
     paths = ["/a", "/b/1", "/b/x", "/c", "/A"]
-    found = [isinstance(table.shortcut(http(path)), Route) for path in paths]
+    found = [isinstance(table.shortcut(http(path), path), Route) for path in paths]
     assert found == [True, True, False, False, False]
-    assert table.shortcut(http("/a", "HEAD")) is None
+    assert table.shortcut(http("/a", "HEAD"), "/a") is None
 
 
 @given(routes=st.lists(routes_strategy(), max_size=12), scope=scopes)

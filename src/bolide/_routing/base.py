@@ -223,6 +223,20 @@ class EndpointRoute(PatternRoute):
             return Match.PARTIAL, child_scope
         return Match.FULL, child_scope
 
+    def take(self, scope: Scope) -> bool:
+        """Take an HTTP request whose path is literally that of the route; not if it may not.
+
+        Returns:
+            Whether its method is one of those of the route, and has no rules of its own (HEAD).
+        """
+        methods, method = self.methods, scope["method"]
+        if (methods and method not in methods) or method == "HEAD":
+            return False
+        scope["route"] = self
+        scope["endpoint"] = self.endpoint
+        scope["path_params"] = dict(scope["path_params"]) if "path_params" in scope else {}
+        return True
+
 
 def get_name(endpoint: Callable[..., Any]) -> str:
     """Give the name that a route to an endpoint has if it is not given one."""

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
-from bolide._routing.base import BaseRoute
+from bolide._routing.base import BaseRoute, EndpointRoute
 
 if TYPE_CHECKING:
+    from bolide._routing.passage import Passage
     from bolide._routing.reverse import NameIndex
 
 __all__ = ["RouteList"]
 
 
 class RouteList(list[BaseRoute]):
-    """A list that counts its changes, so that what was derived from it can be made anew.
+    """A list that notes its changes, so that what was derived from it can be made anew.
 
     Attributes:
-        version: Grows with every change.
+        version: Another one after every change; no other list has ever had it.
+        plain: Kept here by `table`: the routes that take a path at first sight.
+        passages: Kept here by the router: ways through mounts, see `passage`. Any change replaces
+            this and `plain` by empty ones.
         name_index: Kept here by `reverse`.
     """
 
+    __slots__ = ("name_index", "passages", "plain", "version")
+
     def __init__(self, routes: Iterable[BaseRoute] = ()) -> None:
         super().__init__(routes)
-        self.version = 0
+        self.version = next(_VERSIONS)
+        self.plain: dict[str, EndpointRoute] = {}
+        self.passages: dict[str, Passage] = {}
         self.name_index: NameIndex | None = None
+
+
+_VERSIONS: Final = count()
 
 
 def _counting(name: str) -> Callable[..., Any]:
@@ -35,7 +47,9 @@ def _counting(name: str) -> Callable[..., Any]:
             return change(self, *args, **kwargs)
         finally:
             # Also after an error: `extend` may have taken a part.
-            self.version += 1
+            self.version = next(_VERSIONS)
+            self.plain = {}
+            self.passages = {}
 
     method.__name__ = name
     method.__qualname__ = f"{RouteList.__qualname__}.{name}"

@@ -22,18 +22,18 @@ match at all. Its index never decides, it only leaves out:
   those in `foreign`) are `opaque`: they are asked each time, in their place in the order.
 
 Most requests need no value for their match: `shortcut` writes into the scope what it would hold. It
-gives up where anything has to be thought about, and then `match` is asked.
+gives up where anything has to be thought about, and then `match` is asked. Those routes that are
+the first of a literal path stand ready in `RouteList.plain`, and take a request themselves.
 
-The list of routes may be edited at any time; it counts its edits, and the index is made again when
-the count has changed.
+The list of routes may be edited at any time; it has another version then, and the index is made
+again.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from heapq import merge
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bolide._routing.base import (
     BaseRoute,
@@ -48,11 +48,11 @@ from bolide._routing.pattern import Pattern
 from bolide._routing.route_list import RouteList
 from bolide._routing.slashes import SLASH_ADDED, SlashMode, other_form
 from bolide._routing.trie import Entry, Node, PatternEntry, by_position
-from bolide.convertors import ConvertorMismatch
 from bolide.types import Scope
 
 __all__ = [
     "MISSING",
+    "NOWHERE",
     "Found",
     "IndexedTable",
     "LinearTable",
@@ -88,6 +88,9 @@ class Missing(NamedTuple):
 
 
 MISSING: Final = Missing()
+
+NOWHERE: Final = Missing()
+"""Nothing is here, nor at the other form of the path. Equal to the other, but not the same."""
 
 Outcome = Found | WrongMethod | Redirect | Missing
 
@@ -171,71 +174,102 @@ class IndexedTable(LinearTable):
     def __init__(self, routes: RouteList) -> None:
         super().__init__(routes)
         self._version = -1
+        self._valid_for = -1
         self._literals: dict[str, list[PatternEntry]] = {}
-        self._plain: dict[str, EndpointRoute] = {}
         self._trie = Node()
         self._by_prefix: dict[str, list[PatternEntry]] = {}
         self._by_first: dict[str, list[PatternEntry]] = {}
+        # What literal paths are under; made when it is first asked for.
+        self._parents: set[str] | None = None
         self._opaque: list[Entry] = []
-        self._first_opaque: float = math.inf
+        self._leads_anywhere = False
         self._has_foreign = False
         self._watch = Watch()
 
-    def shortcut(self, scope: Scope) -> PatternRoute | Missing | None:
+    def shortcut(self, scope: Scope, path: str) -> PatternRoute | Missing | None:
         """Give the route that takes an HTTP request at first sight, and add to the scope.
+
+        Args:
+            scope: The scope of the request.
+            path: The part of its path that is left for the routes.
 
         Returns:
             A plain route, with nothing left to do but to call its `app`. Or that nothing has such a
-            path. Or None, which says nothing: it takes a second look. Then the scope is as it was.
+            path, or neither form of it. Or None, which says nothing: it takes a second look. Then
+            the scope is as it was.
         """
-        # PERF: S1, S3.
-        if self._version != self.routes.version or (self._has_foreign and self._watch.has_changed):
-            self._build()
-        method = scope["method"]
-        if method == "HEAD" or (self._has_foreign and holds_context(scope)):
-            return None
-        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        if path in self._plain:
-            endpoint_route = self._plain[path]
-            if not endpoint_route.methods or method in endpoint_route.methods:
-                scope["route"] = endpoint_route
-                scope["endpoint"] = endpoint_route.endpoint
-                scope["path_params"] = dict(scope["path_params"]) if "path_params" in scope else {}
-                return endpoint_route
+        # PERF: S3, S5.
+        if self._valid_for != self.routes.version:
+            if self._version != self.routes.version:
+                self._build()
+            if self._has_foreign:
+                return None
+        entries: list[PatternEntry] | Missing | None
         entries = self._literals.get(path)
         if entries is None:
             entries = self._by_prefix.get(path[: path.rfind("/")])
             if entries is None:
-                entries = self._by_first.get(path[1 : path.find("/", 1)])
-            if entries is None:
-                entries = self._trie.find(path)
-                if not entries and not self._opaque:
-                    return MISSING
+                entries = self._search(path)
+                if isinstance(entries, Missing):
+                    return entries
+        method = scope["method"]
         for entry in entries:
-            if not entry.is_plain or entry.position > self._first_opaque:
+            if not entry.is_plain:
                 return None
+            params = entry.bind(path)
+            if params is None:
+                continue
             route: PatternRoute = entry.route
-            match = route.path_regex.match(path)
-            if match is None:
-                continue
-            params: dict[str, Any] = match.groupdict()
-            try:
-                for name, convert in entry.conversions:
-                    params[name] = convert(params[name])
-            except ConvertorMismatch:
-                continue
-            if isinstance(route, EndpointRoute):
-                if route.methods and method not in route.methods:
+            if method == "HEAD":
+                return None
+            if entry.is_endpoint:
+                endpoint_route: EndpointRoute = entry.route
+                methods = endpoint_route.methods
+                if methods and method not in methods:
                     continue
                 if "path_params" in scope:
                     params = {**scope["path_params"], **params}
-                scope["endpoint"] = route.endpoint
+                scope["endpoint"] = endpoint_route.endpoint
                 scope["path_params"] = params
             else:
                 scope.update(route.accept(scope, path, params)[1])
             scope["route"] = route
             return route
         return None
+
+    def _search(self, path: str) -> list[PatternEntry] | Missing:
+        """Give the plain routes that may have a path, which is not literally there."""
+        end = path.find("/", 1)
+        first = path[1:end] if end > 0 else path[1:]
+        if path[:1] != "/":
+            return []
+        if end > 0 and first in self._by_first:
+            return self._by_first[first]
+        trie = self._trie
+        # Such paths have nothing in common with any pattern, with or without a slash at their end.
+        is_stranger = first not in trie.literals and not self._leads_anywhere
+        entries: list[PatternEntry] = [] if is_stranger else trie.find(path)
+        if entries or self._opaque:
+            return entries
+        other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        is_nowhere = other not in self._literals and (is_stranger or not trie.find(other))
+        return NOWHERE if is_nowhere else MISSING
+
+    def leads_only_to(self, mount: PatternRoute, prefix: str) -> bool:
+        """Say whether all paths under a prefix go to a mount, if they go anywhere."""
+        if self._parents is None:
+            self._parents = set()
+            for path in self._literals:
+                parent = path.rpartition("/")[0]
+                while parent and parent not in self._parents:
+                    self._parents.add(parent)
+                    parent = parent.rpartition("/")[0]
+        entries = self._trie.leads_only_to(prefix)
+        return prefix not in self._parents and bool(entries) and entries[0].route is mount
+
+    def has_literally(self, path: str) -> bool:
+        """Say whether a path is that of a route, at least up to the last slash."""
+        return path in self._literals or path[: path.rfind("/")] in self._by_prefix
 
     def match(self, scope: Scope) -> Found | WrongMethod | None:
         """Give the route that takes a request, if there is one."""
@@ -315,6 +349,8 @@ class IndexedTable(LinearTable):
 
     def _build(self) -> None:
         """Make the index from the list as it is now."""
+        # The very one that a change will replace, whenever it comes.
+        plain = self.routes.plain = {}
         version = self.routes.version
         literals: dict[str, list[PatternEntry]] = {}
         trie = Node()
@@ -325,7 +361,7 @@ class IndexedTable(LinearTable):
             if patterns is None:
                 opaque.append(Entry(position, route))
                 continue
-            entry = PatternEntry(position, route, decides)
+            entry = PatternEntry(position, route, decides, may_be_plain=not opaque)
             has_foreign = has_foreign or not decides
             for pattern in patterns:
                 if pattern.convertors:
@@ -336,15 +372,15 @@ class IndexedTable(LinearTable):
             entries += trie.find(path)
             entries.sort(key=by_position)
         self._literals, self._trie, self._opaque = literals, trie, opaque
-        self._first_opaque = opaque[0].position if opaque else math.inf
-        # Where the first route of a path is a plain one with nothing opaque before it.
-        self._plain = {}
-        for path, entries in literals.items():
-            first, route = entries[0], entries[0].route
-            if isinstance(route, EndpointRoute) and not route.param_convertors:
-                if first.is_plain and first.position < self._first_opaque:
-                    self._plain[path] = route
+        self._leads_anywhere = bool(trie.wild or trie.tails or trie.ends)
+        if not has_foreign:
+            for path, entries in literals.items():
+                route = entries[0].route
+                if entries[0].is_plain and not route.param_convertors:
+                    plain[path] = route
         self._by_prefix = dict(trie.prefixes())
         self._by_first = dict(trie.mounts())
+        self._parents = None
         self._has_foreign, self._watch = has_foreign, watch
         self._version = version
+        self._valid_for = -1 if has_foreign else version

@@ -21,7 +21,7 @@ from bolide._dispatch import (
     was_answered,
     wrap_app_handling_exceptions,
 )
-from bolide._error_answers import error_answer
+from bolide._error_answers import error_answer, missing_answer
 from bolide._exchange import Exchange, Handover, takes_handover
 from bolide._response import BODILESS
 from bolide._threads import start_endpoint
@@ -176,7 +176,7 @@ class ExceptionMiddleware:
                     app, exchange = response, request._send
                 elif app is reject and "app" in scope and self._answers_missing_itself():
                     # PERF: S5, what is not raised does not have to be caught.
-                    app = error_answer(scope, HTTPException(404, "Not Found"))
+                    app = missing_answer(scope)
             if exchange is None:
                 exchange = Exchange(send)
             await app(scope, receive, exchange)
@@ -201,10 +201,9 @@ class ExceptionMiddleware:
 
     def _answers_missing_itself(self) -> bool:
         """Say whether the handler of a 404 is `http_exception`."""
-        by_class, by_status = self.tables
         return (
-            404 not in by_status
-            and by_class.get(HTTPException) is self._own_handler
+            404 not in self._status_handlers
+            and self._exception_handlers.get(HTTPException) is self._own_handler
             and type(self).http_exception is _HTTP_EXCEPTION
         )
 
