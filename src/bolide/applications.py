@@ -92,7 +92,7 @@ class Starlette:
     policy: Policy = STARLETTE
     json: JSONCodec = STANDARD
     _thread_limits: ThreadLimits | None = None
-    _settings: Settings | None = None
+    _settings: Settings | None
     _websocket_guard: WebSocketGuard | None = None
 
     def __init__(
@@ -124,8 +124,9 @@ class Starlette:
 
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, value)
-            if name in ("policy", "json"):
-                self._settings = None
+            # PERF: S1, not of the class: CPython looks up slowly what an object has as well.
+            if name in ("policy", "json", "middleware_stack"):
+                super().__setattr__("_settings", None)
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together; called once, at the first call of the application."""

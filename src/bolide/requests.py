@@ -96,7 +96,7 @@ class Request(HTTPConnection[StateT]):
 
     # PERF: S1, most endpoints send nothing themselves, so their channel is only wrapped when it is
     # asked for. Whoever makes a request without calling `__init__` sets one of the two.
-    _sender: Send | None = None
+    _sender: Send | None
     _wire: Send
 
     def __init__(

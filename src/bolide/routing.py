@@ -305,7 +305,7 @@ class Router:
         plain = routes.plain.get(path)
         if plain is not None:
             methods, method = plain.methods, scope["method"]
-            if (not methods or method in methods) and method != "HEAD":
+            if (methods is None or method in methods or not methods) and method != "HEAD":
                 scope["route"] = plain
                 scope["endpoint"] = plain.endpoint
                 params = dict(scope["path_params"]) if "path_params" in scope else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Final, Protocol, cast
 
@@ -112,7 +113,7 @@ class ExceptionMiddleware:
         """Run as an ASGI application."""
         # PERF: S11n, `isinstance` takes its time to say no.
         if scope["type"] == "http" and (type(send) is Exchange or not isinstance(send, Handover)):
-            return self.respond(scope, receive, send)
+            return self.respond(scope, receive, send, None)
         return self._call(scope, receive, send)
 
     async def respond(
@@ -120,7 +121,7 @@ class ExceptionMiddleware:
         scope: Scope,
         receive: Receive,
         send: Send,
-        outside: ErrorBoundary | None = None,
+        outside: ErrorBoundary | None,
     ) -> None:
         """Answer an HTTP request, and what comes of it.
 
@@ -132,7 +133,8 @@ class ExceptionMiddleware:
         """
         scope[HANDLERS_KEY] = self.tables
         app: Any = self.app
-        exchange: Any = send if type(send) is Exchange else None
+        kind = type(send)
+        exchange: Any = send if kind is Exchange else None
         endpoint: FunctionEndpoint | None = None
         request: Any = None
         response: Any = None
@@ -144,7 +146,7 @@ class ExceptionMiddleware:
                 app = app.choose(scope)
                 if type(app) is FunctionEndpoint and Request.__init__ is _REQUEST_INIT:
                     endpoint = app
-                    request = _new(Request)
+                    request = _new_request()
                     request.scope = scope
                     request._receive = receive
                     request._sender = exchange
@@ -166,7 +168,10 @@ class ExceptionMiddleware:
                             if exchange is not None:
                                 exchange.response_started = True
                                 send = exchange.send
-                            elif type(send) not in _FUNCTIONS and isinstance(send, Exchange):
+                            # PERF: S1, `isinstance` takes its time to say no.
+                            elif not (kind is FunctionType or kind is MethodType) and isinstance(
+                                send, Exchange
+                            ):
                                 start, send = send.lead(start, len(response.body))
                             await send(start)
                             await send({"type": "http.response.body", "body": response.body})
@@ -265,6 +270,4 @@ _HTTP_EXCEPTION: Final = ExceptionMiddleware.http_exception
 _CALL: Final = ExceptionMiddleware.__call__
 _REQUEST_INIT: Final = Request.__init__
 _RESPONSE_CALL: Final = Response.__call__
-_new: Final = object.__new__
-# PERF: S1, `isinstance` takes its time to say no.
-_FUNCTIONS: Final = frozenset({FunctionType, MethodType})
+_new_request: Final = partial(object.__new__, Request)
