@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bolide import _multipart
@@ -365,3 +365,38 @@ def test_any_chunking_of_any_input_has_the_same_outcome(
     for _ in range(2):
         assert outcome(*pieces) == whole
     assert outcome(*(bytes([byte]) for byte in body)) == whole
+
+
+HEADS = [
+    b'Content-Disposition: form-data; name="a"',
+    b'Content-Disposition: form-data; name="b"',
+    b'Content-Disposition: form-data; name="f"; filename="x"',
+]
+# What looks like a delimiter, or a part of one, at a place where it is none.
+SCRAPS = [b"--b\r\n", b"--b--", b"--b", b"\r\n", b"\r", b"-", b"\r\n--", b"\r\n--bx", b"value"]
+texts = st.lists(st.sampled_from(SCRAPS), max_size=3).map(b"".join)
+forms = st.lists(st.tuples(st.sampled_from(HEADS), texts), min_size=1, max_size=5).map(
+    lambda parts: b"\r\n".join(b"--b\r\n" + head + b"\r\n\r\n" + text for head, text in parts)
+)
+
+
+@given(
+    form=forms,
+    end=st.sampled_from([b"\r\n--b--\r\n", b"\r\n--b", b"--b--", b""]),
+    places=st.lists(st.integers(0, 200), max_size=6),
+)
+@settings(max_examples=500)
+def test_fields_that_are_known_are_what_the_library_makes_of_them(
+    form: bytes, end: bytes, places: list[int]
+) -> None:
+    data = form + end
+    cuts = [0, *sorted(place for place in places if place < len(data)), len(data)]
+    pieces = [data[at:to] for at, to in itertools.pairwise(cuts) if at < to]
+
+    def outcome_of(takes_fields: bool) -> Any:
+        try:
+            return parse(*pieces, takes_fields=takes_fields)
+        except (LIBRARY.MultipartError, MultiPartException):
+            return "malformed"
+
+    assert outcome_of(True) == outcome_of(False)

@@ -15,6 +15,7 @@ from bolide import _drain
 from bolide._drain import DrainControl
 from bolide._prompt_thread import call_in_thread
 from bolide._running_request import RunningRequest
+from bolide.requests import empty_receive
 from bolide.types import Message
 
 pytestmark = pytest.mark.anyio
@@ -24,9 +25,7 @@ MAX_SECONDS = 5
 
 
 def request_of(draining: DrainControl) -> RunningRequest:
-    request = RunningRequest()
-    request.draining = draining
-    return request
+    return RunningRequest(draining, empty_receive)
 
 
 async def run(

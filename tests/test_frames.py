@@ -107,11 +107,11 @@ class PassOn:
 
 
 CASES: dict[str, tuple[str, list[BaseRoute], int]] = {
-    "text": ("/", [Route("/", home)], 11),
-    "JSON": ("/", [Route("/", data)], 15),
-    "a parameter": ("/x", [Route("/{name}", item)], 14),
-    "a mount": ("/a/x", [Mount("/a", routes=[Route("/{name}", item)])], 15),
-    "mounts": ("/a/b/x", [Mount("/a", routes=[Mount("/b", routes=[Route("/x", home)])])], 13),
+    "text": ("/", [Route("/", home)], 10),
+    "JSON": ("/", [Route("/", data)], 13),
+    "a parameter": ("/x", [Route("/{name}", item)], 13),
+    "a mount": ("/a/x", [Mount("/a", routes=[Route("/{name}", item)])], 14),
+    "mounts": ("/a/b/x", [Mount("/a", routes=[Mount("/b", routes=[Route("/x", home)])])], 12),
 }
 """Path, routes, and the most frames."""
 
@@ -123,13 +123,13 @@ def test_a_request_takes_few_frames(path: str, routes: list[BaseRoute], most: in
 
 
 @pytest.mark.parametrize(("path", "routes", "most"), CASES.values(), ids=CASES)
-def test_bolide_takes_three_frames_more(path: str, routes: list[BaseRoute], most: int) -> None:
+def test_bolide_takes_seven_frames_more(path: str, routes: list[BaseRoute], most: int) -> None:
     # The codec is the same, whatever is installed.
     counted = frames(Bolide(routes=routes, json=STANDARD), path)
-    assert counted.total() <= most + 3, counted
+    assert counted.total() <= most + 7, counted
 
 
-@pytest.mark.parametrize(("cls", "most"), [(Starlette, 16), (Bolide, 21)])
+@pytest.mark.parametrize(("cls", "most"), [(Starlette, 19), (Bolide, 26)])
 def test_a_middleware_takes_one_frame(cls: type[Starlette], most: int) -> None:
     app = cls(routes=[Route("/", home)], middleware=[Middleware(PassOn)] * 5)
     counted = frames(app, "/")

@@ -55,11 +55,11 @@ def unavailable(scope: Scope) -> HTTPException:
 class RunningRequest:
     """An HTTP request, which is its own receive channel.
 
-    It is made without a constructor, which would be another frame.
-
-    Attributes:
+    Args:
         draining: What it goes by.
         receive: The channel of the server.
+
+    Attributes:
         was_told: Whether somebody was told that the client has left, who has not.
         was_cancelled: Whether it has been cancelled here, and by nobody else afterwards.
         was_broken_off: Whether that was its end.
@@ -73,8 +73,9 @@ class RunningRequest:
     _is_exempt = False
     _scope: anyio.CancelScope | None = None
 
-    draining: DrainControl
-    receive: Receive
+    def __init__(self, draining: DrainControl, receive: Receive) -> None:
+        self.draining = draining
+        self.receive = receive
 
     async def __call__(self) -> Message:
         """Receive what the client sends, until draining is over."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Awaitable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from bolide._cleanup import told_once
 from bolide._drain import DRAINING_KEY, DrainControl
@@ -57,25 +57,27 @@ class DrainBoundary:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         # PERF: S1, not a coroutine function, so that a request passes no further coroutine, and all
-        # in one function.
+        # in one function; the method is called since that is quicker than to call the object.
+        app: Any = self._app
+        awaitable: Awaitable[None]
         if DRAINING_KEY in scope:
-            return self._app(scope, receive, send)
+            awaitable = app.__call__(scope, receive, send)
+            return awaitable
         draining = self._draining
         scope[DRAINING_KEY] = draining
         if scope["type"] != "http":
             hold = scope["type"] == "websocket" and draining.seconds
-            return (self._hold if hold else self._app)(scope, receive, send)
-        request = RunningRequest.__new__(RunningRequest)
-        request.draining = draining
-        if draining.seconds:
-            request.receive = receive
+            return (self._hold if hold else app)(scope, receive, send)
+        request = RunningRequest(draining, receive)
+        if draining.seconds > 0.0:
             receive = request
-        if not draining.request_seconds:
-            return self._app(scope, receive, send)
+        if not draining.request_seconds > 0.0:
+            awaitable = app.__call__(scope, receive, send)
+            return awaitable
         scope[RUNNING_KEY] = request
-        if not isinstance(send, Exchange):
+        if type(send) is not Exchange:
             send = Exchange(send)
-        running = self._app(scope, receive, send)
+        running: Awaitable[None] = app.__call__(scope, receive, send)
         if not (draining.interrupts or draining.can_interrupt()):
             return self._end(request, request.inside_scope(running), scope, receive, send)
         # Begun by hand, since most requests wait for nothing. PERF: S1, `send` would raise an error
