@@ -14,11 +14,14 @@ import pytest
 from bolide import _async
 from bolide._async import (
     AwaitableOrContextManagerWrapper,
+    OnItsWay,
+    asgi_call,
     close_iterator,
     create_collapsing_task_group,
     hands_on,
     is_async_callable,
 )
+from bolide.types import Receive, Scope, Send
 
 
 async def async_function(*args: object) -> None: ...
@@ -380,3 +383,54 @@ def test_servers_take_what_hands_on_an_awaitable_for_a_coroutine_function() -> N
     assert inspect.iscoroutinefunction(inspect.unwrap(call))
     assert (call.__name__, call.__doc__) == ("__call__", "Add.")
     assert list(inspect.signature(call).parameters) == ["number", "more"]
+
+
+class Application:
+    def __init__(self) -> None:
+        self.called_with: tuple[object, ...] = ()
+
+    @asgi_call
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Answer."""
+        return self.answer(scope, receive, send)
+
+    async def answer(self, *args: object) -> None:
+        self.called_with = args
+
+
+@pytest.mark.anyio
+async def test_an_application_that_hands_on_an_awaitable_is_awaited() -> None:
+    app = Application()
+    await app({"type": "http"}, async_generator, async_function)
+    assert app.called_with == ({"type": "http"}, async_generator, async_function)
+
+
+def test_an_application_that_hands_on_is_a_coroutine_function() -> None:
+    call = Application().__call__
+
+    assert inspect.iscoroutinefunction(call)
+    assert (call.__name__, call.__doc__) == ("__call__", "Answer.")
+    assert list(inspect.signature(call).parameters) == ["scope", "receive", "send"]
+
+
+def test_an_application_that_hands_on_is_no_factory() -> None:
+    app: Any = Application()
+    with pytest.raises(TypeError, match="missing 3 required positional arguments"):
+        app()
+
+
+@pytest.mark.anyio
+async def test_what_is_on_its_way_is_awaited_or_entered_and_closed() -> None:
+    closed: list[str] = []
+
+    async def work() -> str:
+        return "done"
+
+    async def close() -> None:
+        closed.append("closed")
+
+    assert await OnItsWay(work(), close) == "done"
+    assert closed == []
+    async with OnItsWay(work(), close) as result:
+        assert result == "done"
+    assert closed == ["closed"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeGuard, 
 import anyio
 
 from bolide._cleanup import note_passing
+from bolide.types import Receive, Scope, Send
 
 if TYPE_CHECKING:
     import anyio.abc
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
+S = TypeVar("S")
 AwaitableCallable = Callable[..., Awaitable[T]]
 
 
@@ -70,6 +72,23 @@ def hands_on(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     del call.__wrapped__  # type: ignore[attr-defined]
     call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return call
+
+
+def asgi_call(
+    call: Callable[[S, Scope, Receive, Send], Awaitable[None]],
+) -> Callable[[S, Scope, Receive, Send], Awaitable[None]]:
+    """Do what `hands_on` does, for `__call__` of an ASGI application."""
+    if sys.version_info >= (3, 12):
+        return hands_on(call)
+
+    # With its parameters, since servers find out by an error whether an application can be called
+    # without any, and would take it for a factory.
+    async def call_and_wait(self: S, scope: Scope, receive: Receive, send: Send) -> None:
+        await call(self, scope, receive, send)
+
+    functools.update_wrapper(call_and_wait, call)
+    del call_and_wait.__wrapped__  # type: ignore[attr-defined]
+    return call_and_wait
 
 
 @asynccontextmanager
@@ -190,6 +209,40 @@ class AwaitableOrContextManagerWrapper(Generic[SupportsAsyncCloseType]):
         traceback: TracebackType | None,
     ) -> None:
         await self.entered.close()
+
+
+class OnItsWay(Generic[T]):
+    """Lets what a coroutine gives be awaited, or entered and closed on leaving.
+
+    PERF: S8. Neither entering nor leaving takes a coroutine of its own, as would that of
+    `AwaitableOrContextManagerWrapper`.
+
+    Args:
+        work: The coroutine; it is awaited once, by whichever way is taken.
+        close: What is called and awaited on leaving.
+    """
+
+    __slots__ = ("_close", "_work")
+
+    def __init__(
+        self, work: Coroutine[Any, Any, T], close: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._work = work
+        self._close = close
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._work.__await__()
+
+    def __aenter__(self) -> Coroutine[Any, Any, T]:
+        return self._work
+
+    def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Coroutine[Any, Any, None]:
+        return self._close()
 
 
 CLEANUP_SECONDS = 5.0

@@ -35,9 +35,11 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from bolide._endpoint_limiter import EndpointLimiter
 from bolide._policy import Policy
 from bolide._settings import current_settings
+
+if TYPE_CHECKING:
+    from bolide._endpoint_limiter import EndpointLimiter
 
 __all__ = [
     "ThreadLimits",
@@ -73,6 +75,8 @@ class ThreadLimits:
         self.files: _Limit[_FileLimiter] | None = None
         threads = policy.max_endpoint_threads
         if threads is not None:
+            from bolide._endpoint_limiter import EndpointLimiter
+
             too_few = _Shortage("max_endpoint_threads", threads)
             reserve, waiting = policy.reserved_endpoint_threads, policy.max_waiting_endpoints
             self.endpoints = _Limit(

@@ -13,13 +13,12 @@ Nobody who asks whether the client has left takes anything of the body away; see
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import cache, partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from bolide._async import AwaitableOrContextManager
+from bolide._async import AwaitableOrContextManager, OnItsWay
 from bolide._body_limits import BodyTooLarge, LimitName, limited, max_size_of
 from bolide._body_timeout import in_time
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
@@ -313,9 +312,9 @@ class Request(HTTPConnection[StateT]):
             MultiPartException: The same outside an application.
         """
         # What is awaited need not be a coroutine for `async with`.
-        return _FormOnItsWay(  # pyright: ignore[reportReturnType]
-            self,
+        return OnItsWay(  # pyright: ignore[reportReturnType]
             self._get_form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size),
+            self.close,
         )
 
     async def _get_form(
@@ -455,34 +454,6 @@ def _lost(inbox: Inbox, why: str) -> Exception:
 
 
 _STREAM: Final = Request.stream
-
-
-class _FormOnItsWay:
-    """Lets a form be awaited, or entered and its files closed on leaving.
-
-    PERF: S8. Neither entering nor leaving takes a coroutine of its own, as would that of
-    `AwaitableOrContextManagerWrapper`.
-    """
-
-    __slots__ = ("_reading", "_request")
-
-    def __init__(self, request: Request[Any], reading: Coroutine[Any, Any, FormData]) -> None:
-        self._request = request
-        self._reading = reading
-
-    def __await__(self) -> Generator[Any, None, FormData]:
-        return self._reading.__await__()
-
-    def __aenter__(self) -> Coroutine[Any, Any, FormData]:
-        return self._reading
-
-    def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Coroutine[Any, Any, None]:
-        return self._request.close()
 
 
 @cache

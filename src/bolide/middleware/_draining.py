@@ -75,18 +75,17 @@ class DrainBoundary:
             awaitable = app.__call__(scope, receive, send)
             return awaitable
         scope[RUNNING_KEY] = request
-        if type(send) is not Exchange:
-            send = Exchange(send)
-        running: Awaitable[None] = app.__call__(scope, receive, send)
+        exchange: Any = send if type(send) is Exchange else Exchange(send)
+        running: Awaitable[None] = app.__call__(scope, receive, exchange)
         if not (draining.interrupts or draining.can_interrupt()):
-            return self._end(request, request.inside_scope(running), scope, receive, send)
+            return self._end(request, request.inside_scope(running), scope, receive, exchange)
         # Begun by hand, since most requests wait for nothing. PERF: S1, `send` would raise an error
         # at the end.
         steps = running.__await__()
         waits_for: object = next(steps, _ENDED)
         if waits_for is _ENDED:
             return _DONE
-        return self._end(request, request.go_on(steps, waits_for), scope, receive, send)
+        return self._end(request, request.go_on(steps, waits_for), scope, receive, exchange)
 
     async def _end(
         self,

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from bolide._async import hands_on
+from bolide._async import asgi_call
 from bolide._data.headers import Headers, MutableHeaders, encode_header, find_header
 from bolide._http.memo import Memo
 from bolide._http.origin import Origin, parse_origin
@@ -146,7 +146,7 @@ class CORSMiddleware:
             preflight["Access-Control-Allow-Credentials"] = "true"
         self.preflight_headers: dict[str, str] = preflight
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if self._safe is None and "app" in scope:

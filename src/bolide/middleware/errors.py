@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bolide._async import hands_on
+from bolide._async import asgi_call
 from bolide._body_limits import BodyTooLarge
 from bolide._debug_access import may_see_debug
 from bolide._dispatch import call_handler, was_answered
@@ -50,7 +50,7 @@ class ServerErrorMiddleware:
         self.handler = handler
         self.debug = debug
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         app: Any = self.app

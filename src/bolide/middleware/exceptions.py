@@ -7,7 +7,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Final, Protocol, cast
 
-from bolide._async import hands_on
+from bolide._async import asgi_call
 from bolide._background import run_background
 from bolide._cleanup import note_passing
 from bolide._dispatch import (
@@ -108,7 +108,7 @@ class ExceptionMiddleware:
             self._exception_handlers, self._status_handlers, exc_class_or_status_code, handler
         )
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         # PERF: S11n, `isinstance` takes its time to say no.

@@ -35,7 +35,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from bolide._async import hands_on
+from bolide._async import asgi_call, hands_on
 from bolide._data.headers import find_header, header_values
 from bolide._exchange import Exchange
 from bolide._http.accept_encoding import takes_gzip
@@ -136,7 +136,7 @@ class GZipMiddleware:
         self._gzip: Any = type("GZipResponder", (GZipResponder,), settings)
         self._identity: Any = type("IdentityResponder", (IdentityResponder,), settings)
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if scope["type"] != "http":

@@ -18,7 +18,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final, Literal, cast
 
-from bolide._async import hands_on
+from bolide._async import asgi_call
 from bolide._data.headers import find_header
 from bolide._data.secret import Secret
 from bolide._http.cookies import refuse_dropped, refuse_large, refuse_separators
@@ -228,7 +228,7 @@ class SessionMiddleware:
             # It is not known yet what the application says.
             self._fault = exc
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if scope["type"] not in ("http", "websocket"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
-from bolide._async import hands_on
+from bolide._async import asgi_call
 from bolide._data.headers import find_header
 from bolide._data.url import URL
 from bolide._error_answers import error_answer
@@ -55,7 +55,7 @@ class TrustedHostMiddleware:
         self.allow_any: bool = "*" in self.allowed_hosts
         self.www_redirect = www_redirect
 
-    @hands_on
+    @asgi_call
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run as an ASGI application."""
         if self.allow_any or scope["type"] not in ("http", "websocket"):
