@@ -45,7 +45,7 @@ async def run(
                 waits_for = next(steps)
             except StopIteration:
                 return request
-            await request.go_on(steps, waits_for)
+            await request.go_on(running, steps, waits_for)
     assert not bound.cancel_called
     return request
 
@@ -326,10 +326,11 @@ async def test_one_that_nobody_waits_for_any_more_is_closed() -> None:
         finally:
             values.append("closed")
 
-    steps: Any = app().__await__()
+    running = app()
+    steps: Any = running.__await__()
     request = request_of(drained())
     request.exempt()
-    going_on: Any = request.go_on(steps, next(steps))
+    going_on: Any = request.go_on(running, steps, next(steps))
     going_on.send(None)
     going_on.close()
     assert values == ["closed"]

@@ -160,10 +160,10 @@ class Begun(Generator[Any, Any, T]):
         waits_for: What its first step has given.
     """
 
-    __slots__ = ("_waits_for", "_work")
+    __slots__ = ("_waits_for", "work")
 
     def __init__(self, work: Coroutine[Any, Any, T] | Generator[Any, Any, T], waits_for: object):
-        self._work = work
+        self.work = work
         self._waits_for = [waits_for]
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -172,11 +172,11 @@ class Begun(Generator[Any, Any, T]):
     def send(self, value: Any) -> Any:
         """Take the next step."""
         # The event loop has to be told first what is waited for.
-        return self._waits_for.pop() if self._waits_for else self._work.send(value)
+        return self._waits_for.pop() if self._waits_for else self.work.send(value)
 
     def throw(self, *args: Any) -> Any:
         """Take the next step with an exception."""
-        return self._work.throw(*args)
+        return self.work.throw(*args)
 
 
 class AwaitableOrContextManager(Awaitable[T_co], AbstractAsyncContextManager[T_co], Protocol[T_co]):

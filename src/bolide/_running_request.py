@@ -98,12 +98,13 @@ class RunningRequest:
 
     @types.coroutine
     def go_on(
-        self, steps: Generator[Any, Any, None], waits_for: object
+        self, coroutine: Awaitable[None], steps: Generator[Any, Any, None], waits_for: object
     ) -> Generator[Any, Any, None]:
         """Go on with what was begun by hand.
 
         Args:
-            steps: What was begun.
+            coroutine: What was begun; it is here for those who ask what it waits for.
+            steps: Its steps.
             waits_for: What it waits for, to be handed on to the event loop.
         """
         try:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bolide._async import Begun
+from bolide._cleanup import told_once
 from bolide._testing.whereabouts import whereabouts
 
 
@@ -89,3 +91,15 @@ def test_a_coroutine_that_has_ended_is_nowhere() -> None:
     coroutine = inner()
     coroutine.close()
     assert whereabouts(coroutine) == "at a place that cannot be told"
+
+
+def test_what_was_begun_by_hand_is_looked_into() -> None:
+    work = started(outer())
+    assert whereabouts(Begun(work, None)) == line_of(Stop.__await__)
+
+
+@pytest.mark.anyio
+async def test_what_is_driven_is_looked_into() -> None:
+    running = told_once(outer(), 1.0)
+    started(running)
+    assert whereabouts(running) == line_of(Stop.__await__)

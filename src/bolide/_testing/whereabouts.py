@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import FrameType
-from typing import Final
+from typing import Any, Final, cast
+
+from bolide._async import Begun
 
 # Nobody wants to hear that an application waits in the library that it waits with.
 PASSED_OVER: Final = frozenset({"anyio", "asyncio", "bolide", "contextlib", "trio"})
@@ -23,12 +25,22 @@ def whereabouts(awaitable: object) -> str:
         frame = _first(awaitable, _FRAMES)
         if isinstance(frame, FrameType):
             frames.append(frame)
-        awaitable = _first(awaitable, _AWAITED)
+        awaitable = _first(awaitable, _AWAITED) or _driven(awaitable, frame)
     for frame in reversed(frames):
         if frame.f_globals.get("__name__", "").partition(".")[0] not in PASSED_OVER:
             code = frame.f_code
             return f"at {code.co_filename}:{frame.f_lineno}, in {code.co_qualname}"
     return "at a place that cannot be told"
+
+
+def _driven(awaitable: object, frame: object) -> object:
+    """Give what is stepped by hand, for which there is no attribute."""
+    if isinstance(awaitable, Begun):
+        return cast("Begun[Any]", awaitable).work
+    if isinstance(frame, FrameType) and frame.f_globals["__name__"].startswith("bolide."):
+        # So it is called wherever we step something.
+        return frame.f_locals.get("coroutine")
+    return None
 
 
 def _first(owner: object, names: tuple[str, ...]) -> object:

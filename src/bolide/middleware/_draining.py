@@ -85,7 +85,8 @@ class DrainBoundary:
         waits_for: object = next(steps, _ENDED)
         if waits_for is _ENDED:
             return _DONE
-        return self._end(request, request.go_on(steps, waits_for), scope, receive, exchange)
+        going_on = request.go_on(running, steps, waits_for)
+        return self._end(request, going_on, scope, receive, exchange)
 
     async def _end(
         self,
