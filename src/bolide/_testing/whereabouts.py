@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from bolide._async import Begun
 
@@ -36,7 +36,8 @@ def whereabouts(awaitable: object) -> str:
 def _driven(awaitable: object, frame: object) -> object:
     """Give what is stepped by hand, for which there is no attribute."""
     if isinstance(awaitable, Begun):
-        return cast("Begun[Any]", awaitable).work
+        begun: Begun[Any] = awaitable
+        return begun.work
     if isinstance(frame, FrameType) and frame.f_globals["__name__"].startswith("bolide."):
         # So it is called wherever we step something.
         return frame.f_locals.get("coroutine")
