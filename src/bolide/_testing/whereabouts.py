@@ -36,7 +36,7 @@ def whereabouts(awaitable: object) -> str:
 def _driven(awaitable: object, frame: object) -> object:
     """Give what is stepped by hand, for which there is no attribute."""
     if isinstance(awaitable, Begun):
-        begun: Begun[Any] = awaitable
+        begun: Any = awaitable  # pyright: ignore[reportUnknownVariableType]
         return begun.work
     if isinstance(frame, FrameType) and frame.f_globals["__name__"].startswith("bolide."):
         # So it is called wherever we step something.
