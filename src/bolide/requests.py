@@ -22,6 +22,7 @@ from bolide._async import AwaitableOrContextManager, OnItsWay
 from bolide._body_limits import BodyTooLarge, LimitName, limited, max_size_of
 from bolide._body_timeout import in_time
 from bolide._connection import ClientDisconnect, HTTPConnection, StateT
+from bolide._data.headers import find_header
 from bolide._data.url import URL, Address
 from bolide._disconnect import cancel_on_disconnect
 from bolide._exchange import Exchange
@@ -327,7 +328,12 @@ class Request(HTTPConnection[StateT]):
         if self._form is not None:
             return self._form
         parsers = _formparsers()
-        media_type, _ = parsers.MEDIA_TYPES[self.headers.get("content-type", "")]
+        if type(self).headers is _HEADERS and not hasattr(self, "_headers"):
+            # PERF: S8, an object for all of them would be made for this one.
+            content_type = (find_header(self.scope, b"content-type") or b"").decode("latin-1")
+        else:
+            content_type = self.headers.get("content-type", "")
+        media_type, _ = parsers.MEDIA_TYPES[content_type]
         form: FormData
         if media_type == "multipart/form-data":
             form = await self._parsed_form(
@@ -454,6 +460,7 @@ def _lost(inbox: Inbox, why: str) -> Exception:
 
 
 _STREAM: Final = Request.stream
+_HEADERS: Final = Request.headers
 
 
 @cache
