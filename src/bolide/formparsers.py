@@ -63,8 +63,8 @@ _MAX_PIECE: Final = 512 * 1024
 _MAX_FED: Final = 1024 * 1024
 """How much is parsed before other tasks get their turn, in bytes."""
 
+# PERF: S8, S9. Most forms say the same; of the others each is asked for twice.
 MEDIA_TYPES: Final = Memo(parse_media_type)
-"""PERF: S8, S9. Most forms say the same; of the others each is asked for twice."""
 
 _SAFE_CHARSETS: Final = ("utf-8", "ascii", "iso8859-1")
 """Names that Python knows the charsets by that a strict form may have."""
