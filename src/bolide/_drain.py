@@ -244,8 +244,6 @@ class DrainControl(Draining):
         self._since = None
         # Maybe in another kind of event loop.
         self.interrupts = False
-        # Maybe in another kind of event loop.
-        self.interrupts = False
 
 
 def draining_of(scope: Mapping[str, Any]) -> Draining:

@@ -149,7 +149,7 @@ class Starlette:
             app = BodyKeeper(app, self.policy.max_replay_size)
         control = self._drain_control
         if control.seconds or control.background_seconds or control.request_seconds:
-            app = DrainBoundary(app, self._drain_control)
+            app = DrainBoundary(app, control)
         if self.policy.cleanup_seconds and runs_on_trio():
             from bolide.middleware._cleanup_boundary import CleanupBoundary
 

@@ -95,7 +95,7 @@ class Request(HTTPConnection[StateT]):
     _inbox: Inbox | None = None
 
     # PERF: S1, most endpoints send nothing themselves, so their channel is only wrapped when it is
-    # asked for. Whoever makes a request without calling `__init__` sets one of the two.
+    # asked for. Whoever makes a request without calling `__init__` sets both.
     _sender: Send | None
     _wire: Send
 

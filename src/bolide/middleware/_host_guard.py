@@ -12,7 +12,6 @@ RULES
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import itemgetter
 from typing import Final
 
 from bolide._error_answers import error_answer
@@ -21,17 +20,13 @@ from bolide.exceptions import HTTPException
 from bolide.middleware import Middleware
 from bolide.types import Receive, Scope, Send
 
-__all__ = ["NAME", "advise", "check_hosts", "place_host_check", "refuse_hosts"]
+__all__ = ["advise", "check_hosts", "place_host_check", "refuse_hosts"]
 
 _ADVICE: Final = (
     "No allowed hosts are set, so the URLs that are made of a request (request.url, url_for) have"
     " whatever host a client claims. Say Bolide(allowed_hosts=['www.example.org']), or ['*'] for"
     " any host."
 )
-
-
-NAME: Final = itemgetter(0)
-"""Takes the name of a header."""
 
 
 async def refuse_hosts(scope: Scope, receive: Receive, send: Send) -> None:
